@@ -1,0 +1,1 @@
+../../lavalier/__init__.py

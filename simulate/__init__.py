@@ -1,0 +1,29 @@
+"""What a network means when it runs: Program and Trace, the law of arithmetic, and what follows.
+
+The ground floor: it imports no other stage, and neither torch nor Lava.
+"""
+
+from importlib import import_module
+
+_NAMES = {
+    "Input": ".program",
+    "Dense": ".program",
+    "Program": ".program",
+    "LIF": ".neurons",
+    "LI": ".neurons",
+    "Trace": ".trace",
+    "Counts": ".trace",
+    "LavalierError": ".errors",
+    "run": ".execute",
+    "compare": ".comparison",
+    "Comparison": ".comparison",
+    "energy": ".pricing",
+    "Energy": ".pricing",
+}
+__all__ = list(_NAMES)
+
+
+def __getattr__(name: str):
+    if name not in _NAMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(import_module(_NAMES[name], __name__), name)

@@ -1,0 +1,57 @@
+"""x from outside: checked, and brought into the form that every simulator takes."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from .errors import BadInput
+from .program import Program
+
+
+def check_events(program: Program, x: np.ndarray | Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return x as `{input: int32 (batch, steps, channels)}`.
+
+    Parameters
+    ----------
+    program : Program
+    x : array (batch, steps, *shape), or {input name: array}
+        Whole numbers, 0 to the input's largest event. Floats are taken where they are whole.
+
+    Raises
+    ------
+    BadInput
+        Names, shape, type or a value is wrong; the message names input, value and limit.
+    """
+    given = x if isinstance(x, Mapping) else {next(iter(program.inputs)): x}
+    if given.keys() != program.inputs.keys():
+        raise BadInput(f"inputs are {list(program.inputs)}, x has {list(given)}")
+    events = {name: _check_input(program, name, np.asarray(a)) for name, a in given.items()}
+    if len({a.shape[:2] for a in events.values()}) > 1:
+        raise BadInput("all inputs must have the same batch and steps")
+    return events
+
+
+def check_record(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """Return the populations to record, or say which name does not exist."""
+    names = (names,) if isinstance(names, str) else tuple(names)
+    for name in names:
+        if name not in known:
+            raise BadInput(f"record: no population '{name}'; there are {', '.join(known)}")
+    return names
+
+
+def _check_input(program: Program, name: str, values: np.ndarray) -> np.ndarray:
+    entry = program.inputs[name]
+    if values.ndim < 2 or values.shape[2:] != entry.shape:
+        raise BadInput(
+            f"input '{name}': x is {values.shape}, not (batch, steps, {', '.join(map(str, entry.shape))})"
+        )
+    if values.dtype.kind not in "biuf":
+        raise BadInput(f"input '{name}': x holds {values.dtype}, not numbers")
+    if values.size:
+        low, high = values.min(), values.max()  # nan spreads to both
+        if not (low >= 0 and high <= entry.largest):
+            raise BadInput(f"input '{name}': events from {low} to {high}, allowed 0 to {entry.largest}")
+        if values.dtype.kind == "f" and not np.array_equal(values, np.floor(values)):
+            raise BadInput(f"input '{name}': events must be whole numbers")
+    return np.ascontiguousarray(values.reshape(*values.shape[:2], entry.size), dtype=np.int32)

@@ -1,0 +1,35 @@
+"""Writing files so that a reader never sees half of one."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import BadInput
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Hand out a temporary name beside `path`, and move it there if the block succeeds.
+
+    Raises
+    ------
+    BadInput
+        The folder does not exist or cannot be written.
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)  # mkstemp gives 0600
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,294 @@
+"""Program: a network as the chip computes it, integers only.
+
+What exists is legal: every value is checked when a Program is made, so that the simulators and
+`deploy` contain no checks. Time is aligned as in torch: a population at step t sees its sources at
+step t. Written to disk as a NIR graph on the hardware grid (`program_nir`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from .errors import BadInput, OutOfRange, Unsupported
+from .neurons import SPIKING, Neuron
+from .ranges import fit_register
+
+
+@dataclass(frozen=True)
+class Input:
+    """Where events enter.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    message_bits : int, 0 to 24
+        0: binary spikes; b > 0: graded events, each an integer from 0 (no event) to 2^b - 1.
+    """
+
+    shape: tuple[int, ...]
+    message_bits: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        bits = fit_register("Input", "message_bits", self.message_bits)
+        object.__setattr__(self, "message_bits", int(bits))
+
+    @property
+    def size(self) -> int:
+        """Number of channels."""
+        return prod(self.shape)
+
+    @property
+    def largest(self) -> int:
+        """The largest event."""
+        return max(1, 2**self.message_bits - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """All-to-all synapses in Lava's mixed sign mode.
+
+    a_in of the target += (weights @ events) * 2^weight_exp, the shift applied to the sum (a negative
+    one rounds down).
+
+    Parameters
+    ----------
+    source, target : str
+    weights : int (n_out, n_in), multiples of 2^(9 - num_weight_bits) in -256 to 255
+        As the chip applies them: with 8 bits and mixed signs the lowest bit is not stored.
+    weight_exp : int, -8 to 7
+    num_weight_bits : int, 1 to 8
+
+    Raises
+    ------
+    OutOfRange
+        A weight is not on the grid of its bits.
+
+    Source: Lava 0.10.0, lava/proc/dense/models.py, `PyDenseModelBitAcc`.
+
+    >>> Dense("input", "hidden", [[2, -4], [0, 254]]).name
+    'input -> hidden'
+    """
+
+    source: str
+    target: str
+    weights: Any  # given: any array of whole numbers; held: int32, read-only
+    weight_exp: int = 0
+    num_weight_bits: int = 8
+
+    def __post_init__(self) -> None:
+        exp = int(fit_register(self.name, "weight_exp", self.weight_exp))
+        bits = int(fit_register(self.name, "num_weight_bits", self.num_weight_bits))
+        given = np.asarray(self.weights)
+        if given.ndim != 2:
+            raise OutOfRange(f"{self.name}.weights must be (n_out, n_in), not {given.shape}")
+        step = weight_step(bits)
+        bad = given[~((given >= -256) & (given <= 256 - step) & (given % step == 0))]
+        if bad.size:
+            raise OutOfRange(
+                f"{self.name}.weights = {bad.flat[0]} is not a multiple of {step} in "
+                f"[-256, {256 - step}] ({bits} bits, mixed signs)"
+            )
+        weights = np.ascontiguousarray(given, dtype=np.int32)
+        if weights is given:
+            weights = weights.copy()
+        weights.flags.writeable = False
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "weight_exp", exp)
+        object.__setattr__(self, "num_weight_bits", bits)
+
+    @property
+    def name(self) -> str:
+        """`source -> target`, unique in a Program."""
+        return f"{self.source} -> {self.target}"
+
+    @property
+    def fan_out(self) -> np.ndarray:
+        """Synapses that an event of each source channel reaches, zero weights pruned; int64 (n_in)."""
+        return np.count_nonzero(self.weights, axis=0).astype(np.int64)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Dense)
+            and self.name == other.name
+            and self.weight_exp == other.weight_exp
+            and self.num_weight_bits == other.num_weight_bits
+            and np.array_equal(self.weights, other.weights)
+        )
+
+
+def weight_step(num_weight_bits: int) -> int:
+    """Distance between two weights that `num_weight_bits` can tell apart, signs mixed.
+
+    >>> weight_step(8), weight_step(4)
+    (2, 32)
+    """
+    return 1 << (9 - num_weight_bits)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network of integers: inputs, populations, connections, outputs.
+
+    Parameters
+    ----------
+    inputs : {name: Input}
+    populations : {name: neuron}
+        Sorted input to output when the Program is made.
+    connections : sequence of Dense
+        Feed-forward, at most one between two populations.
+    outputs : sequence of str
+        Populations whose spikes (LIF) or membrane (LI) are the result.
+    dt : float
+        Duration of a step, seconds. It scales reports only, never the arithmetic.
+
+    Raises
+    ------
+    BadInput, OutOfRange, Unsupported
+        Names, shapes or values do not fit together; the message names the part.
+
+    >>> from lavalier.simulate import LIF, Dense, Input, Program
+    >>> program = Program(
+    ...     inputs={"input": Input((2,))},
+    ...     populations={"hidden": LIF((1,), dv=4096, vth=5)},
+    ...     connections=[Dense("input", "hidden", [[4, 6]])],
+    ...     outputs=["hidden"],
+    ... )
+    >>> program.latency
+    1
+    """
+
+    inputs: Mapping[str, Input]
+    populations: Mapping[str, Neuron]
+    connections: tuple[Dense, ...]
+    outputs: tuple[str, ...]
+    dt: float = 1e-4
+    depths: Mapping[str, int] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "connections", tuple(self.connections))
+        put(self, "outputs", tuple(self.outputs))
+        put(self, "dt", float(self.dt))
+        _check_names(self)
+        _check_shapes(self)
+        depths = _depths(self)
+        order = sorted(self.populations, key=lambda name: depths[name])  # stable
+        put(self, "inputs", MappingProxyType(dict(self.inputs)))
+        put(self, "populations", MappingProxyType({n: self.populations[n] for n in order}))
+        put(self, "depths", MappingProxyType(depths))
+
+    @property
+    def latency(self) -> int:
+        """Steps from an input event to the output it causes, on hardware: one for each synapse passed."""
+        return max(self.depths[name] for name in self.outputs)
+
+    def incoming(self, name: str) -> list[Dense]:
+        """Connections that end in population `name`."""
+        return [c for c in self.connections if c.target == name]
+
+    def outgoing(self, name: str) -> list[Dense]:
+        """Connections that start in input or population `name`."""
+        return [c for c in self.connections if c.source == name]
+
+    def size(self, name: str) -> int:
+        """Number of channels of input or population `name`."""
+        return (self.inputs.get(name) or self.populations[name]).size
+
+    def destinations(self, name: str) -> int:
+        """Messages that one spike of `name` causes: one for each target, and one for the host if it listens."""
+        return len(self.outgoing(name)) + (name in self.outputs)
+
+    def is_spiking(self, name: str) -> bool:
+        """Whether population `name` sends spikes; a non-spiking one is read by its membrane."""
+        return isinstance(self.populations[name], SPIKING)
+
+    def to_text(self) -> str:
+        """Print every part with its ranges, one line each; the same Program gives the same text."""
+        from .program_text import to_text
+
+        return to_text(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write as a NIR graph on the hardware grid, atomically; `load` gives the same Program back.
+
+        Raises
+        ------
+        BadInput
+            The file cannot be written.
+        """
+        from .nir_file import write_graph
+        from .program_nir import to_nir
+
+        write_graph(to_nir(self), path)
+
+    @staticmethod
+    def load(path: str | Path) -> "Program":
+        """Read a Program that `save` wrote.
+
+        Raises
+        ------
+        BadInput
+            The file is missing, cut short, no NIR file, or not a Program; the message says which.
+        """
+        from .nir_file import read_graph
+        from .program_nir import from_nir
+
+        try:
+            return from_nir(read_graph(path))
+        except (BadInput, OutOfRange, Unsupported) as error:
+            if str(error).startswith(str(path)):
+                raise
+            raise type(error)(f"{path}: {error}") from error
+
+
+def _check_names(program: Program) -> None:
+    names = [*program.inputs, *program.populations]
+    if not program.inputs or not program.populations or not program.outputs:
+        raise BadInput("a Program needs at least one input, one population and one output")
+    for name in names:
+        if not name or not set(name).isdisjoint("/\n") or names.count(name) > 1:
+            raise BadInput(f"'{name}' cannot name a population: empty, used twice, or with '/' or line end")
+    for name in program.outputs:
+        if name not in program.populations:
+            raise BadInput(f"output '{name}' is not a population; populations: {list(program.populations)}")
+    seen = set()
+    for c in program.connections:
+        if c.source not in names or c.target not in program.populations:
+            raise BadInput(f"connection '{c.name}' has an end that does not exist")
+        if c.name in seen:
+            raise Unsupported(f"two connections '{c.name}'; add their weights into one")
+        seen.add(c.name)
+        if c.source in program.populations and not program.is_spiking(c.source):
+            raise Unsupported(f"connection '{c.name}': '{c.source}' does not spike, it can only be an output")
+    if not program.dt > 0:
+        raise OutOfRange(f"dt = {program.dt} must be a positive number of seconds")
+
+
+def _check_shapes(program: Program) -> None:
+    for c in program.connections:
+        n_out, n_in = np.shape(c.weights)
+        if (n_out, n_in) != (program.size(c.target), program.size(c.source)):
+            raise BadInput(
+                f"connection '{c.name}': weights {(n_out, n_in)} do not join "
+                f"{program.size(c.source)} channels to {program.size(c.target)} neurons"
+            )
+
+
+def _depths(program: Program) -> dict[str, int]:
+    """Synapses on the longest path from an input; a loop has none."""
+    depths = dict.fromkeys(program.inputs, 0)
+    waiting = dict.fromkeys(program.populations)
+    while waiting:
+        ready = [n for n in waiting if all(c.source in depths for c in program.incoming(n))]
+        if not ready:
+            raise Unsupported(f"the connections between {list(waiting)} form a loop; recurrence is not supported yet")
+        for name in ready:
+            depths[name] = 1 + max((depths[c.source] for c in program.incoming(name)), default=-1)
+            del waiting[name]
+    return depths

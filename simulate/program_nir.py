@@ -1,0 +1,189 @@
+"""A Program as a NIR graph whose values lie on the hardware grid, and back.
+
+Voltages are in weight units (64 units of v), so weights and thresholds are whole numbers, exact in
+float32. Registers become time constants: tau = dt * 4096 / register, gains 1. What NIR has no word
+for stands in metadata; the values themselves are read from the nodes.
+
+| population            | NIR node        | bias                     |
+|-----------------------|-----------------|--------------------------|
+| no memory in u, leak  | LIF / LI        | in the first Affine      |
+| no memory in u, no leak | IF / I        | in the first Affine      |
+| anything else         | CubaLIF / CubaLI | v_leak                  |
+
+A register without decay next to others that have one gets tau = dt * 2^40: never infinite, and
+2^-40 of the state per step is nothing to any float.
+"""
+
+from collections.abc import Mapping
+
+import nir
+import numpy as np
+
+from .errors import BadInput
+from .neurons import LI, LIF, NEURONS, Neuron
+from .program import Dense, Input, Program
+from .ranges import DECAY_ONE, V_SHIFT
+
+VERSION = 1
+NO_DECAY = 2.0**40
+UNIT = 1 << V_SHIFT
+
+
+def is_program(graph: nir.NIRGraph) -> bool:
+    """Whether `to_nir` made this graph."""
+    return "lavalier_program" in (graph.metadata or {})
+
+
+def to_nir(program: Program) -> nir.NIRGraph:
+    """Write a Program as a NIR graph; `from_nir` gives the same Program back."""
+    nodes: dict[str, nir.NIRNode] = {}
+    edges: list[tuple[str, str]] = []
+    for name, entry in program.inputs.items():
+        nodes[name] = nir.Input({"input": np.array(entry.shape)})
+        nodes[name].metadata = {"message_bits": entry.message_bits}
+    for position, (name, neuron) in enumerate(program.populations.items()):
+        incoming = program.incoming(name)
+        bias_in_affine = bool(incoming) and _has_plain_form(neuron)
+        nodes[name] = _neuron_node(neuron, program.dt, bias_in_affine)
+        nodes[name].metadata = {
+            "neuron": type(neuron).__name__,
+            "position": position,
+            "bias_exp": neuron.bias_exp,
+        }
+        for nth, connection in enumerate(incoming):
+            node = _free_name(f"{connection.source}_to_{name}", [*nodes, *program.populations])
+            bias = neuron.bias / UNIT if bias_in_affine and nth == 0 else np.zeros(neuron.shape)
+            nodes[node] = _affine(connection, bias)
+            edges += [(connection.source, node), (node, name)]
+    for name in program.outputs:
+        node = _free_name(f"{name}_output" if len(program.outputs) > 1 else "output", nodes)
+        nodes[node] = nir.Output({"output": np.array(program.populations[name].shape)})
+        edges.append((name, node))
+    graph = nir.NIRGraph(nodes, edges, type_check=False)
+    graph.metadata = {"lavalier_program": VERSION, "dt": program.dt}
+    return graph
+
+
+def from_nir(graph: nir.NIRGraph) -> Program:
+    """Read back a graph that `to_nir` made, from disk or memory.
+
+    Raises
+    ------
+    BadInput
+        The graph is not a Program, or was changed so that it left the grid; the node is named.
+    OutOfRange, Unsupported
+        A value does not fit its register.
+    """
+    if not is_program(graph):
+        raise BadInput("a NIR graph, but not a Program; make one with `lavalier quantize`")
+    version = int(graph.metadata["lavalier_program"])
+    if version != VERSION:
+        raise BadInput(f"Program format {version}; this lavalier reads format {VERSION}")
+    try:
+        return _read_program(graph)
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        raise BadInput(f"a Program with a part missing or damaged ({error!r})") from error
+
+
+def _read_program(graph: nir.NIRGraph) -> Program:
+    dt = float(graph.metadata["dt"])
+    nodes, edges = graph.nodes, graph.edges
+    source_of = {b: a for a, b in edges}
+    target_of = {a: b for a, b in edges if isinstance(nodes[a], nir.Affine)}
+    inputs = {
+        name: Input(tuple(node.input_type["input"]), int(node.metadata["message_bits"]))
+        for name, node in nodes.items()
+        if isinstance(node, nir.Input)
+    }
+    connections, biases = [], {}
+    for name, node in nodes.items():
+        if isinstance(node, nir.Affine):
+            target = target_of[name]
+            connections.append(_read_affine(name, node, source_of[name], target))
+            biases[target] = biases.get(target, 0) + node.bias * UNIT
+    neurons = {n: node for n, node in nodes.items() if "position" in (node.metadata or {})}
+    order = sorted(neurons, key=lambda name: int(neurons[name].metadata["position"]))
+    populations = {n: _read_neuron(n, neurons[n], dt, biases.get(n, 0)) for n in order}
+    place = {name: i for i, name in enumerate([*inputs, *populations])}
+    connections.sort(key=lambda c: (place[c.target], place[c.source]))
+    outputs = [a for a, b in edges if isinstance(nodes[b], nir.Output)]
+    return Program(inputs, populations, tuple(connections), tuple(sorted(outputs, key=place.get)), dt)  # type: ignore[arg-type]
+
+
+def _free_name(name: str, taken: Mapping | list) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _affine(connection: Dense, bias: np.ndarray) -> nir.Affine:
+    weights = np.ldexp(connection.weights.astype(np.float32), connection.weight_exp)
+    node = nir.Affine(weights, bias.astype(np.float32))
+    node.metadata = {
+        "weight_exp": connection.weight_exp,
+        "num_weight_bits": connection.num_weight_bits,
+    }
+    return node
+
+
+def _read_affine(name: str, node: nir.Affine, source: str, target: str) -> Dense:
+    exp = int(node.metadata["weight_exp"])
+    weights = _whole(name, "weight", np.ldexp(node.weight.astype(np.float64), -exp))
+    return Dense(source, target, weights, exp, int(node.metadata["num_weight_bits"]))
+
+
+def _has_plain_form(neuron: Neuron) -> bool:
+    """Whether NIR's LIF, IF, LI or I says it: no memory in u, and either all leak or none does."""
+    return bool(np.all(neuron.du == DECAY_ONE - 1) and (np.all(neuron.dv) or not np.any(neuron.dv)))
+
+
+def _neuron_node(neuron: Neuron, dt: float, bias_in_affine: bool) -> nir.NIRNode:
+    zeros = np.zeros(neuron.shape)
+    spiking = isinstance(neuron, LIF)
+    threshold = {"v_threshold": neuron.vth.astype(float), "v_reset": zeros} if spiking else {}
+    plain = _has_plain_form(neuron) and (bias_in_affine or not np.any(neuron.bias))
+    if plain and not np.any(neuron.dv):
+        return (nir.IF if spiking else nir.I)(r=zeros + 1 / dt, **threshold)
+    gain_mem = _steps(neuron.dv)
+    leak = zeros if plain or bias_in_affine else gain_mem * neuron.bias / UNIT
+    membrane = {"r": gain_mem, "v_leak": leak, **threshold}
+    if plain:
+        return (nir.LIF if spiking else nir.LI)(tau=dt * gain_mem, **membrane)
+    gain_syn = _steps(neuron.du + 1)
+    cuba = nir.CubaLIF if spiking else nir.CubaLI
+    return cuba(tau_syn=dt * gain_syn, tau_mem=dt * gain_mem, w_in=gain_syn, **membrane)
+
+
+def _read_neuron(name: str, node: nir.NIRNode, dt: float, bias: np.ndarray | int) -> Neuron:
+    shape = tuple(node.input_type["input"])
+    du, dv = np.full(shape, DECAY_ONE - 1), np.zeros(shape, int)
+    if isinstance(node, (nir.LIF, nir.LI)):
+        dv = _register(name, "tau", node.tau, dt)
+    elif isinstance(node, (nir.CubaLIF, nir.CubaLI)):
+        du = _register(name, "tau_syn", node.tau_syn, dt) - 1
+        dv = _register(name, "tau_mem", node.tau_mem, dt)
+    leak = getattr(node, "v_leak", 0)
+    if np.any(leak):
+        bias = bias + leak * UNIT / node.r  # type: ignore[attr-defined]
+    bias_exp = np.asarray(node.metadata["bias_exp"]).reshape(shape)
+    mant = _whole(name, "bias", np.ldexp(np.broadcast_to(bias, shape), -bias_exp))
+    registers = {"du": du, "dv": dv, "bias_mant": mant, "bias_exp": bias_exp}
+    if hasattr(node, "v_threshold"):
+        registers["vth"] = _whole(name, "v_threshold", node.v_threshold)  # type: ignore[attr-defined]
+    return NEURONS[node.metadata["neuron"]](shape, **registers)
+
+
+def _steps(register: np.ndarray) -> np.ndarray:
+    """Time constant in steps of a decay register."""
+    return np.where(register == 0, NO_DECAY, DECAY_ONE / np.maximum(register, 1))
+
+
+def _register(name: str, field: str, tau: np.ndarray, dt: float) -> np.ndarray:
+    return _whole(name, field, DECAY_ONE * dt / tau)
+
+
+def _whole(name: str, field: str, values: np.ndarray) -> np.ndarray:
+    nearest = np.rint(values)
+    if not np.all(np.abs(values - nearest) < 1e-6):
+        raise BadInput(f"node '{name}': {field} is not on the hardware grid")
+    return nearest.astype(np.int64)

@@ -1,0 +1,37 @@
+"""A Program as text, for people and for golden files."""
+
+import numpy as np
+
+from .neurons import Neuron
+from .program import Program
+
+
+def to_text(program: Program) -> str:
+    """One line for each part: kind, shape, and the range of every register."""
+    lines = [f"program  dt {program.dt:g} s  latency {program.latency} steps"]
+    for name, entry in program.inputs.items():
+        kind = f"graded {entry.message_bits} bits" if entry.message_bits else "binary"
+        lines.append(f"input       {name}  {_shape(entry.shape)}  {kind}")
+    for name, neuron in program.populations.items():
+        lines.append(f"population  {name}  {type(neuron).__name__} {_shape(neuron.shape)}  {_registers(neuron)}")
+        for c in program.incoming(name):
+            n_out, n_in = c.weights.shape
+            lines.append(
+                f"connection  {c.name}  dense {n_out}x{n_in}  weights {_range(c.weights)} * 2^{c.weight_exp}"
+                f"  {c.num_weight_bits} bits  {np.count_nonzero(c.weights)} synapses"
+            )
+    lines.append(f"output      {', '.join(program.outputs)}")
+    return "\n".join(lines) + "\n"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _registers(neuron: Neuron) -> str:
+    return "  ".join(f"{field} {_range(getattr(neuron, field))}" for field in neuron.registers())
+
+
+def _range(values: np.ndarray) -> str:
+    low, high = values.min(), values.max()
+    return str(low) if low == high else f"{low}..{high}"
