@@ -9,11 +9,12 @@ from .program import Program
 
 
 def check_events(program: Program, x: np.ndarray | Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return x as `{input: int32 (batch, steps, channels)}`.
+    """Return x as `{input: (batch, steps, channels)}`, uint8 up to 8 message bits, int32 above.
 
     Parameters
     ----------
     program : Program
+        Whose inputs x must fit.
     x : array (batch, steps, *shape), or {input name: array}
         Whole numbers, 0 to the input's largest event. Floats are taken where they are whole.
 
@@ -54,4 +55,5 @@ def _check_input(program: Program, name: str, values: np.ndarray) -> np.ndarray:
             raise BadInput(f"input '{name}': events from {low} to {high}, allowed 0 to {entry.largest}")
         if values.dtype.kind == "f" and not np.array_equal(values, np.floor(values)):
             raise BadInput(f"input '{name}': events must be whole numbers")
-    return np.ascontiguousarray(values.reshape(*values.shape[:2], entry.size), dtype=np.int32)
+    dtype = np.uint8 if entry.message_bits <= 8 else np.int32
+    return np.ascontiguousarray(values.reshape(*values.shape[:2], entry.size), dtype=dtype)

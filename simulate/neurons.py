@@ -12,7 +12,6 @@ import numpy as np
 
 from .ranges import fit_register
 
-
 Register = Any  # given: an integer, or one for each neuron; held: int32 (shape), read-only
 
 

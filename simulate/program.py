@@ -201,7 +201,7 @@ class Program:
         return (self.inputs.get(name) or self.populations[name]).size
 
     def destinations(self, name: str) -> int:
-        """Messages that one spike of `name` causes: one for each target, and one for the host if it listens."""
+        """Messages for each spike of `name`: one to every target, and one to the host if it listens."""
         return len(self.outgoing(name)) + (name in self.outputs)
 
     def is_spiking(self, name: str) -> bool:
@@ -287,7 +287,9 @@ def _depths(program: Program) -> dict[str, int]:
     while waiting:
         ready = [n for n in waiting if all(c.source in depths for c in program.incoming(n))]
         if not ready:
-            raise Unsupported(f"the connections between {list(waiting)} form a loop; recurrence is not supported yet")
+            raise Unsupported(
+                f"the connections between {list(waiting)} form a loop; recurrence is not supported yet"
+            )
         for name in ready:
             depths[name] = 1 + max((depths[c.source] for c in program.incoming(name)), default=-1)
             del waiting[name]

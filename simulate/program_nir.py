@@ -20,7 +20,7 @@ import nir
 import numpy as np
 
 from .errors import BadInput
-from .neurons import LI, LIF, NEURONS, Neuron
+from .neurons import LIF, NEURONS, Neuron
 from .program import Dense, Input, Program
 from .ranges import DECAY_ONE, V_SHIFT
 

@@ -13,7 +13,9 @@ def to_text(program: Program) -> str:
         kind = f"graded {entry.message_bits} bits" if entry.message_bits else "binary"
         lines.append(f"input       {name}  {_shape(entry.shape)}  {kind}")
     for name, neuron in program.populations.items():
-        lines.append(f"population  {name}  {type(neuron).__name__} {_shape(neuron.shape)}  {_registers(neuron)}")
+        lines.append(
+            f"population  {name}  {type(neuron).__name__} {_shape(neuron.shape)}  {_registers(neuron)}"
+        )
         for c in program.incoming(name):
             n_out, n_in = c.weights.shape
             lines.append(

@@ -104,16 +104,17 @@ def li(u: int, v: int, a_in: int, du: int, dv: int, bias: int) -> Step:
 RULES = {LIF: (lif, ("du", "dv", "vth", "bias")), LI: (li, ("du", "dv", "bias"))}
 
 
-def run(
-    program: Program, x: np.ndarray | Mapping[str, np.ndarray], record: Iterable[str] = ()
-) -> Trace:
+def run(program: Program, x: np.ndarray | Mapping[str, np.ndarray], record: Iterable[str] = ()) -> Trace:
     """Run a Program, neuron by neuron; slow, and right by definition.
 
     Parameters
     ----------
     program : Program
+        The network.
     x : int (batch, steps, *shape), or {input name: array}
-    record : names of populations whose spikes, u and v are kept
+        Whole numbers, 0 to the input's largest event.
+    record : iterable of str
+        Populations whose spikes, u and v are kept.
 
     Raises
     ------
@@ -190,6 +191,7 @@ def _network_step(
         counts.dendrite_updates_inactive[name][b] += neuron.size - active
         counts.wraps[name][b] += sum(n.wrapped for n in after)
         counts.saturations[name][b] += sum(n.saturated for n in after)
+        counts.spikes_out[name][b] += sum(sent[name])
         counts.axon_out[name][b] += sum(sent[name]) * program.destinations(name)
 
 
@@ -215,9 +217,7 @@ def _trace(
     def shaped(name: str, values: np.ndarray) -> np.ndarray:
         return values.reshape(*leading, *program.populations[name].shape)
 
-    outputs = {
-        n: shaped(n, kept[n].s if program.is_spiking(n) else kept[n].v) for n in program.outputs
-    }
+    outputs = {n: shaped(n, kept[n].s if program.is_spiking(n) else kept[n].v) for n in program.outputs}
     return Trace(
         output=collect(program.outputs, outputs),
         spikes={n: shaped(n, kept[n].s) for n in record if program.is_spiking(n)},

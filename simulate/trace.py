@@ -23,6 +23,8 @@ class Counts:
         Weights added because of an event: events times fan-out, zero weights pruned.
     spikes_in : {population: ...}
         Events received, over all connections that end there.
+    spikes_out : {population: ...}
+        Spikes fired.
     axon_out : {population: ...}
         Messages sent: spikes times destinations (each target population, and the host at an output).
     dendrite_updates_active, dendrite_updates_inactive : {population: ...}
@@ -35,6 +37,7 @@ class Counts:
 
     syn_ops: Arrays = field(default_factory=dict)
     spikes_in: Arrays = field(default_factory=dict)
+    spikes_out: Arrays = field(default_factory=dict)
     axon_out: Arrays = field(default_factory=dict)
     dendrite_updates_active: Arrays = field(default_factory=dict)
     dendrite_updates_inactive: Arrays = field(default_factory=dict)
@@ -106,7 +109,14 @@ class Trace:
             return _from_arrays(arrays)
         except FileNotFoundError as error:
             raise BadInput(f"{path}: no such file") from error
-        except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            EOFError,
+            AttributeError,
+            zipfile.BadZipFile,
+        ) as error:
             raise BadInput(f"{path}: not a readable trace ({error})") from error
 
 

@@ -1,0 +1,20 @@
+"""torch -> NIR -> integers: read, write, from_torch, quantize.
+
+Only `from_torch` needs torch; a NIR file from anywhere enters at `read`.
+"""
+
+from importlib import import_module
+
+_NAMES = {
+    "read": ".nir_graphs",
+    "write": ".nir_graphs",
+    "from_torch": ".tracing",
+    "quantize": ".quantization",
+}
+__all__ = list(_NAMES)
+
+
+def __getattr__(name: str):
+    if name not in _NAMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(import_module(_NAMES[name], __name__), name)

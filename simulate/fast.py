@@ -1,0 +1,211 @@
+"""Batched and compiled: the same integers as `reference`, for whole data sets.
+
+Layer by layer over all steps of a few samples at a time: small enough for the cache, large enough that
+the interpreter is not noticed. Threads take samples, so the result does not depend on their number.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from . import kernels
+from .errors import BadInput
+from .events import check_events, check_record
+from .neurons import LI, LIF
+from .program import Dense, Program
+from .ranges import DECAY_ONE, V_SHIFT
+from .trace import COUNTERS, Counts, Trace, collect
+
+CHUNK_BYTES = 1 << 20  # synaptic input of the samples that one thread holds at a time: about an L2 cache
+NEVER = (1 << 23) - 1  # v does not exceed this
+
+
+def run(
+    program: Program,
+    x: np.ndarray | Mapping[str, np.ndarray],
+    record: Iterable[str] = (),
+    threads: int | None = None,
+) -> Trace:
+    """Run a Program on a batch.
+
+    Parameters
+    ----------
+    program : Program
+        The network.
+    x : int (batch, steps, *shape), or {input name: array}
+        Whole numbers, 0 to the input's largest event.
+    record : iterable of str
+        Populations whose spikes, u and v are kept.
+    threads : int, optional
+        Default: one for each processor. The result is the same for every number.
+
+    Raises
+    ------
+    BadInput
+        x does not fit the inputs, or a name to record does not exist.
+    """
+    events = check_events(program, x)
+    record = check_record(record, program.populations)
+    threads = (os.cpu_count() or 1) if threads is None else threads
+    if threads < 1:
+        raise BadInput(f"threads = {threads} must be at least 1")
+    job = _Job(program, events, record)
+    job.run(threads)
+    return job.trace()
+
+
+class _Synapses(NamedTuple):
+    """A connection as its kernel wants it."""
+
+    connection: Dense
+    graded: bool
+    rows: np.ndarray  # int16 (n_in, n_out)
+    total: type  # type that holds every sum of rows
+    fan_out: np.ndarray
+
+    @classmethod
+    def of(cls, program: Program, connection: Dense) -> "_Synapses":
+        source = program.inputs.get(connection.source)
+        graded = source is not None and source.message_bits > 0
+        rows = np.ascontiguousarray(connection.weights.T, dtype=np.int16)
+        largest = np.abs(connection.weights).sum(axis=1).max(initial=0)
+        narrow = not graded and largest <= np.iinfo(np.int16).max
+        return cls(connection, graded, rows, np.int16 if narrow else np.int32, connection.fan_out)
+
+    def deliver(self, events: np.ndarray, a_in: np.ndarray, counts: Counts, part: slice) -> None:
+        c = self.connection
+        kernel = kernels.deliver_graded if self.graded else kernels.deliver_spikes
+        total = np.empty(self.rows.shape[1], self.total)
+        counted = counts.spikes_in[c.target][part], counts.syn_ops[c.name][part]
+        kernel(events, self.rows, total, c.weight_exp, self.fan_out, a_in, *counted)
+
+
+class _Membranes(NamedTuple):
+    """A population as its kernel wants it."""
+
+    left_u: np.ndarray
+    left_v: np.ndarray
+    bias: np.ndarray
+    threshold: np.ndarray  # in units of v
+
+
+def _lif(neuron: LIF) -> _Membranes:
+    return _membranes(neuron, neuron.vth << V_SHIFT)
+
+
+def _li(neuron: LI) -> _Membranes:
+    return _membranes(neuron, np.full(neuron.shape, NEVER, np.int32))
+
+
+def _membranes(neuron: LIF | LI, threshold: np.ndarray) -> _Membranes:
+    left_u = DECAY_ONE - (neuron.du + 1)
+    left_v = DECAY_ONE - neuron.dv
+    return _Membranes(*(a.ravel() for a in (left_u, left_v, neuron.bias, threshold)))
+
+
+RULES = {LIF: _lif, LI: _li}
+
+
+class _Scratch:
+    """Memory that one thread uses again for every chunk: fresh pages cost more than the sums."""
+
+    def __init__(self, samples: int, steps: int, sizes: dict[str, int]) -> None:
+        self._a_in = np.empty(samples * steps * max(sizes.values()), np.int32)
+        self._spikes = {name: np.empty((samples, steps, n), np.uint8) for name, n in sizes.items()}
+
+    def a_in(self, shape: tuple[int, int, int]) -> np.ndarray:
+        """Return zeros for the synaptic input of one population."""
+        a_in = self._a_in[: prod(shape)].reshape(shape)
+        a_in.fill(0)
+        return a_in
+
+    def spikes(self, name: str, samples: int) -> np.ndarray:
+        """Return room for the spikes of a population that nobody asked for."""
+        return self._spikes[name][:samples]
+
+
+class _Job:
+    """One run: the layers, the whole batch of events, and room for what is kept."""
+
+    def __init__(self, program: Program, events: dict[str, np.ndarray], record: tuple[str, ...]) -> None:
+        self.program, self.events, self.record = program, events, record
+        self.batch, self.steps = next(iter(events.values())).shape[:2]
+        self.synapses = {
+            name: [_Synapses.of(program, c) for c in program.incoming(name)] for name in program.populations
+        }
+        self.membranes = {n: RULES[type(p)](p) for n, p in program.populations.items()}
+        spiking = [n for n in program.populations if program.is_spiking(n)]
+        listened = set(record) | set(program.outputs)
+        self.spikes = {n: self._room(n, np.uint8) for n in spiking if n in listened}
+        self.u = {n: self._room(n, np.int32) for n in record}
+        self.v = {n: self._room(n, np.int32) for n in listened if n in record or n not in spiking}
+        populations = {n: np.zeros(self.batch, np.int64) for n in program.populations}
+        counts = {c: {n: a.copy() for n, a in populations.items()} for c in COUNTERS}
+        counts["syn_ops"] = {c.name: np.zeros(self.batch, np.int64) for c in program.connections}
+        self.counts = Counts(**counts)
+
+    def _room(self, name: str, dtype: type) -> np.ndarray:
+        return np.empty((self.batch, self.steps, self.program.size(name)), dtype)
+
+    def run(self, threads: int) -> None:
+        """Run all samples, chunk by chunk, each thread with its own scratch."""
+        sizes = {name: p.size for name, p in self.program.populations.items()}
+        in_cache = CHUNK_BYTES // max(1, 4 * self.steps * max(sizes.values()))
+        size = max(1, min(in_cache, -(-self.batch // threads)))
+        chunks = [slice(b, min(b + size, self.batch)) for b in range(0, self.batch, size)]
+
+        def work(_: int) -> None:
+            scratch = _Scratch(size, self.steps, sizes)
+            while chunks:
+                self._run_chunk(chunks.pop(), scratch)
+
+        if threads == 1 or len(chunks) == 1:
+            work(0)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(work, range(threads)))
+
+    def _run_chunk(self, part: slice, scratch: "_Scratch") -> None:
+        sent = {name: values[part] for name, values in self.events.items()}
+        for name in self.program.populations:
+            sent[name] = self._run_population(name, sent, part, scratch)
+
+    def _run_population(
+        self, name: str, sent: dict[str, np.ndarray], part: slice, scratch: "_Scratch"
+    ) -> np.ndarray:
+        counts, n = self.counts, self.program.size(name)
+        shape = (part.stop - part.start, self.steps, n)
+        a_in = scratch.a_in(shape)
+        for synapses in self.synapses[name]:
+            synapses.deliver(sent[synapses.connection.source], a_in, counts, part)
+        spikes = self.spikes[name][part] if name in self.spikes else scratch.spikes(name, shape[0])
+        nothing = np.empty((shape[0], 0, n), np.int32)
+        u = self.u[name][part] if name in self.u else nothing
+        v = self.v[name][part] if name in self.v else nothing
+        fired, active = counts.spikes_out[name][part], counts.dendrite_updates_active[name][part]
+        edges = counts.wraps[name][part], counts.saturations[name][part]
+        kernels.integrate(a_in, *self.membranes[name], spikes, u, v, fired, active, *edges)
+        counts.dendrite_updates_inactive[name][part] = self.steps * n - active
+        counts.axon_out[name][part] = fired * self.program.destinations(name)
+        return spikes
+
+    def trace(self) -> Trace:
+        """Return what was kept, in the shapes of the populations."""
+        spikes, u, v = self._shaped(self.spikes), self._shaped(self.u), self._shaped(self.v)
+        outputs = {n: spikes[n] if n in spikes else v[n] for n in self.program.outputs}
+        keep = set(self.record)
+        return Trace(
+            output=collect(self.program.outputs, outputs),
+            spikes={n: a for n, a in spikes.items() if n in keep},
+            u=u,
+            v={n: a for n, a in v.items() if n in keep},
+            counts=self.counts,
+        )
+
+    def _shaped(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        shapes = {n: self.program.populations[n].shape for n in arrays}
+        return {n: a.reshape(self.batch, self.steps, *shapes[n]) for n, a in arrays.items()}
