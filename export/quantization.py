@@ -24,7 +24,7 @@ V_LIMIT = V_MAX // UNIT  # largest membrane, in weight units
 A_IN_LIMIT = 2**15 - 1  # the chip's width of a_in; Lava's CPU models do not enforce it
 BIAS_LIMIT = RANGES["bias_mant"][1] << RANGES["bias_exp"][1]
 HEADROOM = 2.0  # room above the largest state seen in calibration
-CLIPS = np.linspace(1.0, 0.5, 11)  # shares of the largest weight that may become the largest integer
+CLIPS = 2.0 ** -np.arange(0, 4.25, 0.25)  # shares of the largest weight that may become the largest integer
 BLIND_VTH = 1 << 12  # threshold without calibration: 12 bits fine, 5 bits of room above
 
 
@@ -138,16 +138,16 @@ def _choose_scale(p: Population, observed: _Observed | None, bits: int) -> _Scal
     if not largest:
         return _Scale(min(limit, float(UNIT)))
     clips = CLIPS if observed else CLIPS[:1]
-    scales = [_Scale(_power_of_two_below(limit, _finest(bits) / (c * largest), p.name), c) for c in clips]
+    scales = [_Scale(_power_of_two_below(limit, _span(bits) / (c * largest), p.name), c) for c in clips]
     if observed is None:
         return scales[0]
     errors = [_rounding_error(p, s, bits, observed) for s in scales]
     return scales[int(np.argmin(errors))]
 
 
-def _finest(bits: int) -> int:
-    """Largest positive weight."""
-    return 256 - weight_step(bits)
+def _span(bits: int) -> int:
+    """Integer that the largest weight becomes: the positive end; with 1 bit there is only -256."""
+    return 256 - weight_step(bits) if bits > 1 else 256
 
 
 def _largest_scale(p: Population, observed: _Observed | None) -> float:
@@ -162,7 +162,7 @@ def _largest_scale(p: Population, observed: _Observed | None) -> float:
             if seen
         ]
     elif p.threshold is None:
-        limits.append(_finest(8) / max((np.abs(w).max(initial=0) for w in p.weights.values()), default=0))
+        limits.append(_span(8) / max((np.abs(w).max(initial=0) for w in p.weights.values()), default=0))
     return min(limits)
 
 
@@ -197,12 +197,12 @@ def _round(weights: np.ndarray, scale: _Scale, bits: int) -> _Rounded:
         return _Rounded(np.rint(np.ldexp(scaled, -exact)).astype(np.int64), exact)
     step = weight_step(bits)
     reach = scale.clip * np.abs(scaled).max()
-    exp = int(np.ceil(np.log2(reach / _finest(bits)) - 1e-9))
+    exp = int(np.ceil(np.log2(reach / _span(bits)) - 1e-9))
     if exp > high:
         raise OutOfRange(f"weights of {reach:.3g} at scale {scale.value:.3g} need a weight_exp above {high}")
     exp = max(exp, low)
     integers = np.rint(np.ldexp(scaled, -exp) / step) * step
-    return _Rounded(np.clip(integers, -256, _finest(bits)).astype(np.int64), exp)
+    return _Rounded(np.clip(integers, -256, 256 - step).astype(np.int64), exp)
 
 
 def _exact_exponent(scaled: np.ndarray, bits: int) -> int | None:

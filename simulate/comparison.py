@@ -1,7 +1,7 @@
 """compare: are two traces equal, and if not, where do they part first?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,16 @@ class Comparison:
     def values(self) -> int:
         """Number of values compared."""
         return sum(row.values for row in self.rows)
+
+    def to_json(self) -> dict:
+        """Return the same as plain data."""
+        return {
+            "equal": self.equal,
+            "values": self.values,
+            "first": None if self.first is None else asdict(self.first),
+            "rows": [asdict(row) for row in self.rows],
+            "counters": self.counters,
+        }
 
     def to_text(self) -> str:
         """Return the verdict and a line for each population and quantity."""

@@ -33,12 +33,12 @@ def check_events(program: Program, x: np.ndarray | Mapping[str, np.ndarray]) -> 
 
 
 def check_record(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    """Return the populations to record, or say which name does not exist."""
+    """Return the populations to record in their own order, or say which name does not exist."""
     names = (names,) if isinstance(names, str) else tuple(names)
     for name in names:
         if name not in known:
             raise BadInput(f"record: no population '{name}'; there are {', '.join(known)}")
-    return names
+    return tuple(name for name in known if name in names)
 
 
 def _check_input(program: Program, name: str, values: np.ndarray) -> np.ndarray:

@@ -139,7 +139,7 @@ class _Job:
         }
         self.membranes = {n: RULES[type(p)](p) for n, p in program.populations.items()}
         spiking = [n for n in program.populations if program.is_spiking(n)]
-        listened = set(record) | set(program.outputs)
+        listened = [n for n in program.populations if n in record or n in program.outputs]
         self.spikes = {n: self._room(n, np.uint8) for n in spiking if n in listened}
         self.u = {n: self._room(n, np.int32) for n in record}
         self.v = {n: self._room(n, np.int32) for n in listened if n in record or n not in spiking}

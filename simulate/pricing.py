@@ -196,4 +196,6 @@ def _payloads(program: Program, layers: list[Layer]) -> list[str]:
     events = sum(layer.counts["spikes_in"] for layer in layers if layer.name in fed)
     if not events:
         return []
-    return [f"payload of graded events (in the {events:,.0f} per inference that reach {', '.join(sorted(fed))})"]
+    return [
+        f"payload of graded events (in the {events:,.0f} per inference that reach {', '.join(sorted(fed))})"
+    ]

@@ -139,7 +139,7 @@ class Program:
     ----------
     inputs : {name: Input}
     populations : {name: neuron}
-        Sorted input to output when the Program is made.
+        Sorted input to output when the Program is made, connections and outputs with them.
     connections : sequence of Dense
         Feed-forward, at most one between two populations.
     outputs : sequence of str
@@ -178,7 +178,12 @@ class Program:
         _check_names(self)
         _check_shapes(self)
         depths = _depths(self)
-        order = sorted(self.populations, key=lambda name: depths[name])  # stable
+        order = sorted(self.populations, key=depths.__getitem__)  # stable
+        place = {name: i for i, name in enumerate([*self.inputs, *order])}
+        # one form for one network, whatever order its parts were given in
+        connections = sorted(self.connections, key=lambda c: (place[c.target], place[c.source]))
+        put(self, "connections", tuple(connections))
+        put(self, "outputs", tuple(sorted(self.outputs, key=place.__getitem__)))
         put(self, "inputs", MappingProxyType(dict(self.inputs)))
         put(self, "populations", MappingProxyType({n: self.populations[n] for n in order}))
         put(self, "depths", MappingProxyType(depths))

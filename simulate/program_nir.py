@@ -104,10 +104,8 @@ def _read_program(graph: nir.NIRGraph) -> Program:
     neurons = {n: node for n, node in nodes.items() if "position" in (node.metadata or {})}
     order = sorted(neurons, key=lambda name: int(neurons[name].metadata["position"]))
     populations = {n: _read_neuron(n, neurons[n], dt, biases.get(n, 0)) for n in order}
-    place = {name: i for i, name in enumerate([*inputs, *populations])}
-    connections.sort(key=lambda c: (place[c.target], place[c.source]))
     outputs = [a for a, b in edges if isinstance(nodes[b], nir.Output)]
-    return Program(inputs, populations, tuple(connections), tuple(sorted(outputs, key=place.get)), dt)  # type: ignore[arg-type]
+    return Program(inputs, populations, tuple(connections), tuple(outputs), dt)
 
 
 def _free_name(name: str, taken: Mapping | list) -> str:

@@ -1,0 +1,259 @@
+"""The command line: one function a command, thin; the stages do the work and are imported when used."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .simulate.errors import BadInput, LavalierError, Mismatch, NotAvailable
+
+app = typer.Typer(
+    help="Trained spiking networks for sound, on Loihi-class chips, without surprises.",
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+train_app = typer.Typer(help="Train a network of the collection.", no_args_is_help=True)
+app.add_typer(train_app, name="train")
+
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="File to write.")]
+OutRequired = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+InputFile = Annotated[
+    Path | None,
+    typer.Option("--input", "-i", help="Events (.npy; batch, steps, shape) or a wav file."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Recordings {digit}_{speaker}_{index}.wav; default: embedded speech."),
+]
+Samples = Annotated[int | None, typer.Option("--samples", help="Take this many, evenly spaced.")]
+Check = Annotated[bool, typer.Option("--check", help="Run the reference too; every value must be equal.")]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; return 0, 1 with one line on stderr, or 2 for wrong usage."""
+    try:
+        app(argv, prog_name="lavalier")
+    except LavalierError as error:
+        print(f"lavalier: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    return 0
+
+
+@app.command()
+def demo(
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder to write.")] = None,
+    samples: Annotated[int, typer.Option("--samples", help="Clips that Lava runs.")] = 20,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Take the shipped digits network from its weights to Lava and a price."""
+    _refuse_existing(out, force)
+    _need("torch", "train")
+    from .demo import run_demo
+
+    result = run_demo(out, samples, say=_say)
+    _print(result.to_json() if as_json else result.to_text())
+
+
+@train_app.command("digits")
+def train_digits(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder.")] = Path("runs/digits"),
+    data: Data = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Train the digits network and take it to integers."""
+    _need("torch", "train")
+    _need("lightning", "train")
+    from .train.digits import EPOCHS, train_digits
+
+    metrics = train_digits(out, data, seed, epochs or EPOCHS, force, resume)
+    _print(metrics if as_json else "".join(f"{name}: {value}\n" for name, value in metrics.items()))
+
+
+@app.command()
+def export(
+    weights: Annotated[Path, typer.Argument(help="state_dict of a digits network (.pt).")],
+    out: OutRequired,
+    force: Force = False,
+) -> None:
+    """Export a trained digits network to NIR, verified by running both."""
+    _refuse_existing(out, force)
+    _need("torch", "train")
+    from .export import from_torch, write
+    from .models.digits import load
+    from .models.log_mel import STEP_S
+    from .sources import load_source
+
+    try:
+        module = load(weights)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    example = load_source(None, None).take(20)
+    graph = from_torch(module, example.x, dt=STEP_S)
+    write(graph, out)
+    _say(f"{out}: {len(graph.nodes)} nodes, dt {STEP_S:g} s; every spike of {len(example.x)} clips equal")
+
+
+@app.command()
+def quantize(
+    graph: Annotated[Path, typer.Argument(help="A NIR graph.")],
+    out: OutRequired,
+    calibration: Annotated[Path | None, typer.Option(help="Real input (.npy).")] = None,
+    data: Data = None,
+    bits: Annotated[int, typer.Option(min=1, max=8, help="Bits of a weight with its sign.")] = 8,
+    blind: Annotated[bool, typer.Option("--blind", help="Do without calibration.")] = False,
+    force: Force = False,
+) -> None:
+    """Round a NIR graph to the chip's registers; prints the Program."""
+    _refuse_existing(out, force)
+    from .export import quantize, read
+    from .sources import load_source
+
+    source = None if blind else load_source(calibration, data, "train")
+    program = quantize(read(graph), None if source is None else source.x, weight_bits=bits)
+    program.save(out)
+    _say(
+        "no calibration: the largest weight of a layer is the largest integer"
+        if source is None
+        else f"calibration: {source.title}, {len(source.x)} samples"
+    )
+    _print(program.to_text())
+
+
+@app.command()
+def simulate(
+    network: Annotated[Path, typer.Argument(help="A Program, or a NIR graph in floats.")],
+    input: InputFile = None,
+    data: Data = None,
+    samples: Samples = None,
+    engine: Annotated[str, typer.Option(help="fast or reference (of a Program).")] = "fast",
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: one a processor.")] = None,
+    check: Check = False,
+    out: Out = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Run a Program in the chip's integers, or a NIR graph in floats."""
+    _refuse_existing(out, force)
+    from .running import Run, load_network, run_network
+    from .sources import load_source
+
+    loaded = load_network(network)
+    source = load_source(input, data).take(samples)
+    is_graph = not hasattr(loaded, "populations")
+    trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
+    _finish(Run(loaded, source, trace, "floats" if is_graph else engine), check, out, as_json)
+
+
+@app.command()
+def deploy(
+    program: Annotated[Path, typer.Argument(help="A Program.")],
+    input: InputFile = None,
+    data: Data = None,
+    samples: Annotated[int, typer.Option("--samples", help="Take this many, evenly spaced.")] = 20,
+    target: Annotated[str, typer.Option(help="cpu or loihi2.")] = "cpu",
+    stall: Annotated[float, typer.Option(min=1, help="Seconds without a step before giving up.")] = 60,
+    check: Check = False,
+    out: Out = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Run a Program in Lava, guarded; all samples in one run."""
+    _refuse_existing(out, force)
+    from .deploy import run
+    from .running import Run
+    from .simulate import Program
+    from .sources import load_source
+
+    loaded = Program.load(program)
+    source = load_source(input, data).take(samples)
+    with _progress("Lava") as progress:
+        trace = run(loaded, source.x, tuple(loaded.populations), target, stall, progress)
+    _finish(Run(loaded, source, trace, f"Lava ({target})"), check, out, as_json)
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="A trace (.npz).")],
+    b: Annotated[Path, typer.Argument(help="Another.")],
+    as_json: Json = False,
+) -> None:
+    """Compare two traces with ==; exit 1 and the first difference if they are not equal."""
+    from .simulate import Trace
+    from .simulate import compare as compare_traces
+
+    found = compare_traces(Trace.load(a), Trace.load(b))
+    _print(found.to_json() if as_json else found.to_text())
+    if not found.equal:
+        raise Mismatch(f"{a} and {b} differ: {found.first or found.counters[0]}")
+
+
+@app.command()
+def energy(
+    program: Annotated[Path, typer.Argument(help="A Program.")],
+    trace: Annotated[Path, typer.Argument(help="A trace of it (.npz).")],
+    device: Annotated[
+        str, typer.Option(help="A device, one of its tables, or a .yaml of your own.")
+    ] = "loihi1",
+    as_json: Json = False,
+) -> None:
+    """Price a run: an interval a layer, each constant with source and grade."""
+    from .simulate import Program, Trace
+    from .simulate import energy as price
+
+    priced = price(Program.load(program), Trace.load(trace), device)
+    _print(priced.to_json() if as_json else priced.to_text())
+
+
+def _finish(run, check: bool, out: Path | None, as_json: bool) -> None:
+    checked = run.check() if check else None
+    if out:
+        run.trace.save(out)
+    if as_json:
+        _print({**run.to_json(), "check": checked})
+    else:
+        _print(run.to_text() + (f"{checked}\n" if checked else ""))
+
+
+def _refuse_existing(out: Path | None, force: bool) -> None:
+    if out is not None and out.exists() and not force:
+        raise BadInput(f"{out}: exists; --force replaces it")
+
+
+def _need(package: str, extra: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise NotAvailable(f"this needs {package}: pip install 'lavalier[{extra}]'")
+
+
+def _print(result: str | dict) -> None:
+    sys.stdout.write(result if isinstance(result, str) else json.dumps(result, indent=2) + "\n")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal; hand out a function that moves it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,183 @@
+"""The demo: the shipped digits network from its weights to Lava and a price.
+
+Export is compared with the shipped graph, the integers with the reference, the reference with Lava; what
+was not run is not printed.
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from . import deploy
+from .export import from_torch, quantize, read
+from .export.nir_graphs import first_difference, write
+from .models.digits import load
+from .models.log_mel import STEP_S
+from .models.readout import decide
+from .simulate import Program, Trace, compare, energy, fast, reference, run
+from .simulate.errors import Mismatch
+from .simulate.files import atomic
+from .simulate.pricing import Energy, micro
+from .sources import EMBEDDED_SEED, Source, load_source
+from .train.speech import speech_clips
+
+EXPORT_CLIPS = 20
+CALIBRATION_CLIPS = 200
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Every figure that the demo prints."""
+
+    data: str
+    notes: list[str]
+    clips: int
+    float_accuracy: float
+    fixed_accuracy: float
+    compared_clips: int
+    compared_values: int
+    lava: str | None  # why it did not run
+    spikes: float
+    syn_ops: float
+    energy: Energy
+
+    def to_json(self) -> dict:
+        """Return the figures as plain data."""
+        return {
+            "data": self.data,
+            "notes": self.notes,
+            "clips": self.clips,
+            "float_accuracy": self.float_accuracy,
+            "fixed_accuracy": self.fixed_accuracy,
+            "compared_clips": self.compared_clips,
+            "compared_values": self.compared_values,
+            "fast_equals_reference": True,  # a difference is an error, no result
+            "lava_equals_reference": None if self.lava else True,
+            "lava_not_run": self.lava,
+            "spikes_per_inference": self.spikes,
+            "syn_ops_per_inference": self.syn_ops,
+            "energy": self.energy.to_json(),
+        }
+
+    def to_text(self) -> str:
+        """Return the table."""
+        equal = f"yes, {self.compared_values:,} values of u, v and s ({self.compared_clips} clips)"
+        tables = ", ".join(f"{t.name}: grade {t.constants['syn_ops'].grade}" for t in self.energy.tables)
+        rows = [
+            ("float accuracy", f"{100 * self.float_accuracy:.1f} % of {self.clips} clips, NIR graph"),
+            ("fixed-point accuracy", f"{100 * self.fixed_accuracy:.1f} % of the same, 8-bit weights"),
+            ("fast = reference", equal),
+            ("Lava = reference" if not self.lava else "Lava", self.lava or equal),
+            ("spikes", f"{self.spikes:,.0f} per inference"),
+            ("syn_ops", f"{self.syn_ops:,.0f} per inference"),
+            ("energy", f"{micro(self.energy.per_inference)} per inference, Loihi 1 neurocores, dynamic"),
+            ("", f"constants: {tables}; not in it: host, idle, barrier"),
+        ]
+        lines = [f"digits, {self.data}", *(f"note: {note}" for note in self.notes)]
+        return "\n".join(lines + [f"  {name:<22}{value}" for name, value in rows]) + "\n"
+
+
+def run_demo(out: Path | None, samples: int, say: Callable[[str], None]) -> DemoResult:
+    """Run the whole pipeline on the shipped network and the embedded speech.
+
+    Parameters
+    ----------
+    out : Path or None
+        Run folder to write: graph.nir, program.nir, card.json, metrics.json, traces/.
+    samples : int
+        Clips that the reference and Lava run.
+    say : callable
+        Told of each stage.
+
+    Raises
+    ------
+    Mismatch
+        Two that must be equal are not; the first difference is named.
+    """
+    say("data: generating digit-like speech")
+    test = load_source(None, None)
+    calibration = speech_clips(CALIBRATION_CLIPS, EMBEDDED_SEED, "train").events
+    say("export: from the state_dict to NIR, verified by running both")
+    shipped = files("lavalier.models")
+    graph = from_torch(load(Path(str(shipped / "digits.pt"))), calibration[:EXPORT_CLIPS], dt=STEP_S)
+    differs = first_difference(graph, read(Path(str(shipped / "digits.nir"))))
+    if differs:
+        raise Mismatch(f"the exported graph is not the shipped digits.nir: {differs}")
+    say("quantize: 8-bit weights, scale chosen on calibration data")
+    program = quantize(graph, calibration)
+    say(f"simulate: {len(test.x)} clips in floats and in integers")
+    in_floats, in_integers = run(graph, test.x), run(program, test.x)
+    traces, why_not = _run_and_compare(program, test.take(samples).x, say)
+    result = DemoResult(
+        data=test.title,
+        notes=test.notes,
+        clips=len(test.x),
+        float_accuracy=_accuracy(in_floats, test),
+        fixed_accuracy=_accuracy(in_integers, test),
+        compared_clips=min(samples, len(test.x)),
+        compared_values=compare(traces["fast"], traces["reference"]).values,
+        lava=why_not,
+        spikes=in_integers.counts.total("spikes_out") / len(test.x),
+        syn_ops=in_integers.counts.total("syn_ops") / len(test.x),
+        energy=energy(program, in_integers),
+    )
+    if out is not None:
+        _write_run(out, graph, program, result, traces)
+        say(f"written: {out}")
+    return result
+
+
+def _accuracy(trace: Trace, source: Source) -> float:
+    return float(np.mean(decide(trace.output) == source.labels))
+
+
+def _run_and_compare(
+    program: Program, x: np.ndarray, say: Callable[[str], None]
+) -> tuple[dict[str, Trace], str | None]:
+    """Run the same clips on everything that is here; every value must be equal."""
+    names = tuple(program.populations)
+    say(f"reference: {len(x)} clips in plain integers")
+    traces = {"reference": reference.run(program, x, names), "fast": fast.run(program, x, names)}
+    why_not = deploy.missing("cpu")
+    if why_not:
+        say(f"Lava: not run ({why_not})")
+    else:
+        say(f"deploy: {len(x)} clips in one run of Lava's simulator")
+        traces["lava"] = deploy.run(program, x, names)
+    for name, trace in traces.items():
+        found = compare(trace, traces["reference"])
+        if not found.equal:
+            raise Mismatch(f"{name} differs from the reference: {found.first or found.counters[0]}")
+    return traces, why_not
+
+
+def _write_run(out: Path, graph, program: Program, result: DemoResult, traces: dict[str, Trace]) -> None:
+    (out / "traces").mkdir(parents=True, exist_ok=True)
+    write(graph, out / "graph.nir")
+    program.save(out / "program.nir")
+    for name, trace in traces.items():
+        trace.save(out / "traces" / f"{name}.npz")
+    _write_json(out / "metrics.json", result.to_json())
+    parts = ("lavalier", "nir", "numpy", "numba", "torch", "snntorch") + (() if result.lava else ("lava-nc",))
+    card = {
+        "command": "lavalier demo",
+        "versions": {"python": platform.python_version(), **{part: version(part) for part in parts}},
+        "seeds": {"speech": EMBEDDED_SEED},
+        "sha256": {
+            name: hashlib.sha256((out / name).read_bytes()).hexdigest()
+            for name in ("graph.nir", "program.nir")
+        },
+    }
+    _write_json(out / "card.json", card)
+
+
+def _write_json(path: Path, content: dict) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")

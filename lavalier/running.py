@@ -1,0 +1,112 @@
+"""One run of one network on one source: load, run, check, and say what came out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nir
+import numpy as np
+
+from .models.readout import decide
+from .simulate import Program, Trace, compare, fast, reference
+from .simulate.errors import BadInput, Mismatch
+from .simulate.execute import run as run_any
+from .simulate.nir_file import read_graph
+from .simulate.program_nir import is_program
+from .simulate.trace import COUNTERS
+from .sources import Source
+
+SHOWN = 10  # decisions printed one by one up to this many samples
+
+
+@dataclass(frozen=True)
+class Run:
+    """A network, what it ran on, and its trace."""
+
+    network: Program | nir.NIRGraph
+    source: Source
+    trace: Trace
+    engine: str
+
+    def check(self) -> str:
+        """Run the reference on the same input; return what was compared.
+
+        Raises
+        ------
+        Mismatch
+            A value differs; the first one is named.
+        """
+        if not isinstance(self.network, Program):
+            raise BadInput("--check compares integers; give a Program (lavalier quantize makes one)")
+        expected = reference.run(self.network, self.source.x, tuple(self.network.populations))
+        found = compare(self.trace, expected)
+        if not found.equal:
+            raise Mismatch(f"{self.engine} differs from the reference: {found.first or found.counters[0]}")
+        return f"{self.engine} = reference: yes, {found.values:,} values of u, v, spikes and output"
+
+    def to_json(self) -> dict:
+        """Return every figure as plain data."""
+        counts = self.trace.counts
+        result = {
+            "data": self.source.title,
+            "notes": self.source.notes,
+            "samples": len(self.source.x),
+            "steps": self.source.x.shape[1],
+            "engine": self.engine,
+            "counts": {c: counts.total(c) for c in COUNTERS if getattr(counts, c)},
+        }
+        decisions = self._decisions()
+        if decisions is not None:
+            result["decisions"] = decisions.tolist()
+            if self.source.labels is not None:
+                result["accuracy"] = float(np.mean(decisions == self.source.labels))
+        return result
+
+    def to_text(self) -> str:
+        """Return the same for people."""
+        said = self.to_json()
+        n = said["samples"]
+        lines = [f"note: {note}" for note in said["notes"]]
+        lines.append(f"{said['data']}: {n} samples of {said['steps']} steps, {self.engine}")
+        if "accuracy" in said:
+            lines.append(f"accuracy {100 * said['accuracy']:.1f} %")
+        if "decisions" in said and n <= SHOWN:
+            lines.append(f"decisions {' '.join(map(str, said['decisions']))} (largest mean of the output)")
+        if said["counts"]:
+            counts = said["counts"]
+            lines.append(
+                f"per sample: {counts['spikes_out'] / n:,.0f} spikes, {counts['syn_ops'] / n:,.0f} syn_ops; "
+                f"in all {counts['wraps']:,} wraps of u, {counts['saturations']:,} saturations of v"
+            )
+        return "\n".join(lines) + "\n"
+
+    def _decisions(self) -> np.ndarray | None:
+        output = self.trace.output
+        if isinstance(output, np.ndarray) and output.ndim == 3 and len(output):
+            return decide(output)
+        return None
+
+
+def load_network(path: Path) -> Program | nir.NIRGraph:
+    """Read a Program where the file is one, else a NIR graph."""
+    from .export import read
+
+    return Program.load(path) if is_program(read_graph(path)) else read(path)
+
+
+def run_network(
+    network: Program | nir.NIRGraph,
+    x: np.ndarray,
+    engine: str,
+    threads: int | None,
+    record: bool,
+) -> Trace:
+    """Run a network on the engine named, recording every population or none."""
+    if not isinstance(network, Program):
+        neurons = [n for n, node in network.nodes.items() if hasattr(node, "v_threshold")]
+        return run_any(network, x, neurons if record else ())
+    names = tuple(network.populations) if record else ()
+    if engine == "fast":
+        return fast.run(network, x, names, threads)
+    if engine == "reference":
+        return reference.run(network, x, names)
+    raise BadInput(f"--engine {engine}: must be fast or reference")

@@ -1,0 +1,97 @@
+"""What a command runs on: an array, a recording, a folder of recordings, or the embedded speech."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from .simulate.errors import BadInput
+
+EMBEDDED_CLIPS = 500
+EMBEDDED_SEED = 0  # the split that the shipped network's card was scored on
+
+
+@dataclass(frozen=True)
+class Source:
+    """Input of a network, with labels where they are known.
+
+    Attributes
+    ----------
+    title : str
+    x : array (batch, steps, *shape)
+    labels : int (batch,) or None
+    notes : list of str
+        What was changed on the way.
+    """
+
+    title: str
+    x: np.ndarray
+    labels: np.ndarray | None
+    notes: list[str]
+
+    def take(self, samples: int | None) -> "Source":
+        """Keep `samples` of them, evenly spaced, and say so."""
+        n = len(self.x)
+        if samples is None or samples >= n:
+            return self
+        if samples < 1:
+            raise BadInput(f"--samples {samples}: must be at least 1")
+        index = np.linspace(0, n - 1, samples).astype(int)
+        labels = None if self.labels is None else self.labels[index]
+        notes = [*self.notes, f"{samples} of {n} samples, evenly spaced"]
+        return replace(self, x=self.x[index], labels=labels, notes=notes)
+
+
+def load_source(path: Path | None, data: Path | None, split: str = "test") -> Source:
+    """Load what `--input` or `--data` name; the embedded test speech if neither does.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A .npy array (batch, steps, *shape), or a wav file for the digits front end.
+    data : Path, optional
+        Recordings named {digit}_{speaker}_{index}.wav.
+    split : "train" or "test"
+        Of `data` or of the embedded speech.
+
+    Raises
+    ------
+    BadInput
+        Both are given, or a file is not what it must be.
+    """
+    if path and data:
+        raise BadInput("give --input or --data, not both")
+    if path:
+        return _array(path) if path.suffix == ".npy" else _recording(path)
+    if data:
+        from .train.recordings import load_recordings
+
+        clips, title = load_recordings(data, split), f"recordings in {data}, {split} split"
+    else:
+        from .train.speech import speech_clips
+
+        clips = speech_clips(EMBEDDED_CLIPS, EMBEDDED_SEED, split)
+        title = f"embedded speech generator, {split} split"
+    return Source(title, clips.events, clips.labels, list(clips.notes))
+
+
+def _array(path: Path) -> Source:
+    try:
+        x = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        why = (
+            "no such file" if isinstance(error, FileNotFoundError) else f"not a readable .npy array ({error})"
+        )
+        raise BadInput(f"{path}: {why}") from error
+    if not isinstance(x, np.ndarray) or x.ndim < 2:
+        raise BadInput(f"{path}: must hold an array (batch, steps, *shape)")
+    return Source(str(path), x, None, [])
+
+
+def _recording(path: Path) -> Source:
+    from .train.clips import to_clips
+    from .train.recordings import read_wav
+
+    samples, notes = read_wav(path)
+    clips = to_clips([(str(path), samples, 0)], notes)
+    return Source(str(path), clips.events, None, list(clips.notes))

@@ -1,0 +1,147 @@
+"""`fast` equals `reference` in every u, v, s and count, for drawn Programs and drawn states."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from lavalier.simulate import Dense, Input, Program, fast, kernels, reference
+from lavalier.simulate.errors import BadInput
+from lavalier.simulate.neurons import LIF
+from lavalier.simulate.ranges import DECAY_ONE, V_MAX
+
+from .programs import assert_equal, ends_often, events, programs, register
+
+
+@given(st.data())
+def test_equal_on_drawn_programs(data):
+    program = data.draw(programs())
+    x = data.draw(events(program))
+    names = tuple(program.populations)
+    expected = reference.run(program, x, names)
+    assert_equal(fast.run(program, x, names), expected)
+    assert_equal(fast.run(program, x, names, threads=1), expected)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            ends_often(-(2**31), 2**31 - 1),  # u is not confined to 24 bits
+            ends_often(-V_MAX, V_MAX),
+            ends_often(-(2**25), 2**25) | st.integers(-(2**18), 2**18),
+            register("du"),
+            register("dv"),
+            register("vth"),
+            register("bias_mant"),
+            register("bias_exp"),
+        ),
+        min_size=1,
+        max_size=40,
+    )
+)
+@example([(2**31 - 1, 0, 0, -1, 0, 0, 0, 0), (-(2**31), 0, 0, -1, 0, 0, 0, 0)])
+@example([(0, 0, 131072, 4095, 0, 131071, 0, 0), (0, 0, -131072, 4095, 0, 131071, 0, 0)])
+@example([(0, 64, 0, 4095, 0, 1, 0, 0), (0, 64, 0, 4095, 0, 0, 0, 0)])
+@example([(0, V_MAX, 0, 4095, 0, 131071, 1, 0), (0, -V_MAX, 0, 4095, 0, 0, -1, 0)])
+def test_one_step_from_drawn_states(rows):
+    u, v, a_in, du, dv, vth, mant, exp = (np.array(c, np.int32) for c in zip(*rows, strict=True))
+    bias = mant << exp
+    expected = [reference.lif(*map(int, row)) for row in zip(u, v, a_in, du, dv, vth, bias, strict=True)]
+    spikes = np.zeros(len(rows), np.uint8)
+    left_u, left_v = DECAY_ONE - (du + 1), DECAY_ONE - dv
+    counted = kernels._step(a_in, u, v, left_u, left_v, bias, vth << 6, spikes)
+    assert u.tolist() == [e.u for e in expected]
+    assert v.tolist() == [e.v for e in expected]
+    assert spikes.tolist() == [e.s for e in expected]
+    totals = [sum(getattr(e, f) for e in expected) for f in ("s", "active", "wrapped", "saturated")]
+    assert list(counted) == totals
+
+
+@given(st.data())
+def test_the_step_without_memory_is_the_step_with_du_4095(data):
+    n = 16
+    u, v, a_in, dv, bias, vth = (
+        np.array(data.draw(st.lists(s, min_size=n, max_size=n)), np.int32)
+        for s in (
+            ends_often(-(2**31), 2**31 - 1),
+            ends_often(-V_MAX, V_MAX),
+            ends_often(-(2**31), 2**31 - 1),
+            register("dv"),
+            ends_often(-524288, 524160),
+            register("vth"),
+        )
+    )
+    results = []
+    for step, more in ((kernels._step, [np.zeros(n, np.int32)]), (kernels._step_memoryless, [])):
+        u1, v1, spikes = u.copy(), v.copy(), np.zeros(n, np.uint8)
+        counted = step(a_in, u1, v1, *more, DECAY_ONE - dv, bias, vth << 6, spikes)
+        results.append((u1.tolist(), v1.tolist(), spikes.tolist(), list(counted)))
+    assert results[0] == results[1]
+
+
+def wide_program(n: int = 300) -> Program:
+    rng = np.random.default_rng(1)
+    return Program(
+        inputs={"in": Input((n,))},
+        populations={"a": LIF((n,), dv=200, vth=900), "b": LIF((n,), du=1000, dv=100, vth=2000)},
+        connections=(
+            Dense("in", "a", 2 * rng.integers(-128, 128, (n, n)), 1),
+            Dense("a", "b", 2 * rng.integers(-128, 128, (n, n)), -2),
+        ),
+        outputs=("b",),
+    )
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 16, 1 << 30])
+def test_threads_and_chunks_change_nothing(monkeypatch, chunk_bytes):
+    program = wide_program()
+    x = np.random.default_rng(2).random((13, 20, 300)) < 0.1
+    expected = fast.run(program, x, ("a", "b"), threads=1)
+    monkeypatch.setattr(fast, "CHUNK_BYTES", chunk_bytes)
+    for threads in (1, 2, 5, 20):
+        assert_equal(fast.run(program, x, ("a", "b"), threads), expected)
+        # the path that keeps nothing counts the same
+        assert_equal(fast.run(program, x, (), threads), fast.run(program, x, (), 1))
+    assert expected.counts.total("spikes_out") > 1000
+
+
+def test_sums_wider_than_16_bits():
+    """300 channels of the largest weight exceed int16: the scratch must be int32 there."""
+    program = Program(
+        inputs={"in": Input((300,))},
+        populations={"a": LIF((2,), dv=0, vth=0)},
+        connections=(Dense("in", "a", np.full((2, 300), 254)),),
+        outputs=("a",),
+    )
+    trace = fast.run(program, np.ones((1, 1, 300)), ("a",))
+    assert trace.u["a"][0, 0].tolist() == [300 * 254 * 64] * 2
+    assert_equal(trace, reference.run(program, np.ones((1, 1, 300)), ("a",)))
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 300), (3, 0, 300)])
+def test_nothing_in_nothing_out(shape):
+    trace = fast.run(wide_program(), np.zeros(shape), ("a",))
+    assert trace.output.shape == shape and trace.v["a"].shape == shape
+    assert trace.counts.total("dendrite_updates_inactive") == 0
+
+
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        (np.zeros((1, 2, 3)), r"x is \(1, 2, 3\), not \(batch, steps, 300\)"),
+        (np.full((1, 2, 300), 2), "events from 2 to 2, allowed 0 to 1"),
+        (np.full((1, 2, 300), -1), "events from -1"),
+        (np.full((1, 2, 300), 0.5), "whole numbers"),
+        (np.full((1, 2, 300), np.nan), "events from nan"),
+        (np.full((1, 2, 300), "a"), "not numbers"),
+        ({"wrong": np.zeros((1, 2, 300))}, r"inputs are \['in'\], x has \['wrong'\]"),
+    ],
+)
+def test_bad_input_is_one_clear_error(x, message):
+    with pytest.raises(BadInput, match=message):
+        fast.run(wide_program(), x)
+
+
+def test_unknown_population_to_record():
+    with pytest.raises(BadInput, match="no population 'c'; there are a, b"):
+        fast.run(wide_program(), np.zeros((1, 1, 300)), record=["c"])

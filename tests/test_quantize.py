@@ -1,0 +1,205 @@
+"""quantize: properties that hold for every network, and cases worked by hand."""
+
+import nir
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lavalier import export
+from lavalier.export.populations import populations
+from lavalier.simulate import LI, LIF, Program, run
+from lavalier.simulate.errors import BadInput, OutOfRange, Unsupported
+from lavalier.simulate.program import weight_step
+from lavalier.simulate.program_nir import to_nir
+
+from .programs import programs
+
+
+def network(seed: int, bias: float = 0.05, scale: float = 1.0) -> nir.NIRGraph:
+    """Two layers and a readout of 12-10-8-3 with drawn weights, betas and thresholds."""
+    rng = np.random.default_rng(seed)
+    nodes: dict = {"in": nir.Input({"input": np.array([12])})}
+    sizes, names = [12, 10, 8, 3], ["a", "b", "readout"]
+    for name, n_in, n in zip(names, sizes, sizes[1:], strict=False):
+        nodes[f"w_{name}"] = nir.Affine(
+            scale * rng.normal(0, 1 / np.sqrt(n_in), (n, n_in)), scale * rng.normal(0, bias, n)
+        )
+        steps = 1 / (1 - rng.uniform(0.5, 0.98, n))
+        shape = {"tau": 1e-3 * steps, "r": steps, "v_leak": np.zeros(n)}
+        if name == "readout":
+            nodes[name] = nir.LI(**shape)
+        else:
+            threshold = scale * rng.uniform(0.3, 1, n)
+            nodes[name] = nir.LIF(**shape, v_threshold=threshold, v_reset=np.zeros(n))
+    nodes["out"] = nir.Output({"output": np.array([3])})
+    order = list(nodes)
+    graph = nir.NIRGraph(nodes, list(zip(order, order[1:], strict=False)), type_check=False)
+    graph.metadata = {"dt": 1e-3}
+    return graph
+
+
+def spikes(seed: int = 0) -> np.ndarray:
+    return (np.random.default_rng(seed).random((8, 50, 12)) < 0.3).astype(int)
+
+
+@given(st.integers(0, 1000), st.integers(1, 8), st.booleans(), st.sampled_from([1e-3, 1.0, 1e3]))
+def test_every_register_is_within_half_a_step(seed, bits, calibrated, scale):
+    graph = network(seed, scale=scale)
+    program = export.quantize(graph, spikes() if calibrated else None, weight_bits=bits)
+    for p in populations(graph):
+        neuron = program.populations[p.name]
+        assert np.abs(neuron.dv - 4096 * (1 - p.beta)).max() <= 0.5
+        (connection,) = program.incoming(p.name)
+        assert connection.num_weight_bits == bits
+        weights = np.ldexp(connection.weights.astype(float), connection.weight_exp)
+        # the scale is what the rounded weights say it is: threshold and bias must follow it
+        big = np.abs(p.weights[connection.source]) > 0.3 * np.abs(p.weights[connection.source]).max()
+        unclipped = big & (np.abs(connection.weights) < 256 - weight_step(bits))
+        if bits == 8 and unclipped.sum() > 5:
+            slope = np.median(weights[unclipped] / p.weights[connection.source][unclipped])
+            assert np.abs(neuron.bias / 64 - slope * p.bias).max() <= 0.02 * slope * np.abs(p.bias).max() + 1
+            if isinstance(neuron, LIF):
+                assert np.abs(neuron.vth / p.threshold / slope - 1).max() < 0.02
+
+
+@given(programs())
+def test_a_program_comes_back_as_itself(program):
+    assert export.quantize(to_nir(program)) == program
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_graph_on_the_grid_keeps_its_integers(seed):
+    program = export.quantize(network(seed), spikes())
+    graph = to_nir(program)
+    for node in graph.nodes.values():
+        node.metadata = {}
+    graph.metadata = {"dt": program.dt}  # somebody else's file: no word of ours in it
+    again = export.quantize(graph)
+    names = ("a", "b")
+    x = spikes(5)
+    ours, theirs = run(program, x, names), run(again, x, names)
+    for name in names:
+        assert np.array_equal(ours.v[name], theirs.v[name])
+    assert np.array_equal(ours.output, theirs.output) and ours.counts.total("spikes_out") > 100
+
+
+@pytest.mark.parametrize("factor", [0.25, 8.0])
+def test_scaling_weights_and_threshold_together_changes_nothing(factor):
+    plain = export.quantize(network(3), spikes())
+    scaled = export.quantize(network(3, scale=factor), spikes())
+    assert np.array_equal(run(plain, spikes(1)).output, run(scaled, spikes(1)).output)
+
+
+def test_by_hand():
+    nodes = {
+        "in": nir.Input({"input": np.array([2])}),
+        "w": nir.Affine(np.array([[0.5, -1.0]]), np.array([0.25])),
+        "n": nir.LIF(tau=np.array([4e-3]), r=np.array([4.0]), v_leak=np.zeros(1), v_threshold=np.ones(1)),
+        "out": nir.Output({"output": np.array([1])}),
+    }
+    graph = nir.NIRGraph(nodes, [("in", "w"), ("w", "n"), ("n", "out")], type_check=False)
+    graph.metadata = {"dt": 1e-3}
+    program = export.quantize(graph, weight_scale=127.0)
+    neuron, connection = program.populations["n"], program.connections[0]
+    # 63.5 and -127 in halves, of which only even ones exist: 127 rounds to 128
+    assert (connection.weights.tolist(), connection.weight_exp) == ([[128, -254]], -1)
+    assert (neuron.vth.tolist(), neuron.dv.tolist()) == ([127], [1024])
+    assert neuron.bias.tolist() == [2032]  # 64 * 127 / 4
+    # twice the scale, one exponent more, and the threshold follows
+    doubled = export.quantize(graph, weight_scale=254.0)
+    assert (doubled.connections[0].weights.tolist(), doubled.connections[0].weight_exp) == ([[128, -254]], 0)
+    assert doubled.populations["n"].vth.tolist() == [254]
+
+
+def test_calibration_leaves_room_for_u_and_v():
+    x = 255 * spikes()
+    program = export.quantize(network(0), x)
+    assert program.inputs["in"].message_bits == 8
+    counts = run(program, x).counts
+    assert counts.total("wraps") == counts.total("saturations") == 0
+    assert counts.total("spikes_out") > 0
+
+
+def test_calibration_is_never_worse_than_the_largest_weight():
+    """An outlier is clipped only where the calibration events say that it costs less."""
+    graph = network(1)
+    graph.nodes["w_a"].weight[0, 0] = 30.0
+    x = spikes()
+    x[..., 0] = 0  # the channel of the outlier is silent
+    floats = run(graph, x, ["a"])
+    clipped = run(export.quantize(graph, x, weight_bits=4), x, ["a"])
+    largest = run(export.quantize(graph, weight_bits=4), x, ["a"])
+    wrong = [np.mean(t.spikes["a"] != floats.spikes["a"]) for t in (clipped, largest)]
+    assert wrong[0] < wrong[1]
+
+
+def test_all_zero_weights_are_legal():
+    graph = network(2)
+    graph.nodes["w_b"].weight[:] = 0
+    program = export.quantize(graph, spikes())
+    assert not program.incoming("b")[0].weights.any() and run(program, spikes()).output.shape == (8, 50, 3)
+
+
+def test_linear_nodes_and_gains_are_folded():
+    graph = network(4)
+    graph.nodes["half"] = nir.Scale(np.full(12, 0.5))
+    graph.edges = [("in", "half"), ("half", "w_a"), *(e for e in graph.edges if e != ("in", "w_a"))]
+    doubled = network(4)
+    doubled.nodes["w_a"].weight *= 0.5
+    assert export.quantize(graph, spikes()) == export.quantize(doubled, spikes())
+
+
+def _reset(graph):
+    graph.nodes["a"].v_reset[:] = 0.2
+
+
+def _threshold(graph):
+    graph.nodes["a"].v_threshold[:] = -1.0
+
+
+def _cuba_bias(graph):
+    n = np.ones(10)
+    graph.nodes["a"] = nir.CubaLIF(tau_syn=n, tau_mem=n, r=n, v_leak=0 * n, v_threshold=n, w_in=n)
+
+
+def _output(graph):
+    graph.edges = [("w_readout", "out") if e == ("readout", "out") else e for e in graph.edges]
+
+
+def _huge_bias(graph):
+    graph.nodes["w_a"].bias[:] = 1e9
+
+
+@pytest.mark.parametrize(
+    "change, error, message",
+    [
+        (_reset, Unsupported, "node 'a': reset to 0.2 has no hardware form"),
+        (_threshold, Unsupported, "node 'a': a threshold below 0"),
+        (_cuba_bias, Unsupported, "node 'a': a bias that enters the current"),
+        (_output, Unsupported, "output 'w_readout' is not a neuron node"),
+        (_huge_bias, OutOfRange, "'a': threshold, bias or membrane need a weight scale"),
+    ],
+)
+def test_what_has_no_hardware_form_is_refused(change, error, message):
+    graph = network(0)
+    change(graph)
+    with pytest.raises(error, match=message):
+        export.quantize(graph)
+
+
+@pytest.mark.parametrize("x", [np.full((1, 2, 12), 0.5), np.full((1, 2, 12), -1), np.zeros((0, 2, 12))])
+def test_calibration_must_be_events(x):
+    with pytest.raises(BadInput, match="calibration for 'in' must hold whole numbers"):
+        export.quantize(network(0), x)
+
+
+@pytest.mark.parametrize("bits", [0, 9, 2.5])
+def test_weight_bits_have_limits(bits):
+    with pytest.raises(OutOfRange, match=r"not an integer in \[1, 8\]"):
+        export.quantize(network(0), weight_bits=bits)
+
+
+def test_readout_is_an_integrator():
+    assert isinstance(export.quantize(network(0)).populations["readout"], LI)
+    assert isinstance(export.quantize(network(0)), Program)
