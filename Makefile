@@ -21,7 +21,7 @@ lint: setup
 	@$(bin)/codespell --skip './.*,./runs,./locks,*.json' .
 
 bench: setup
-	@$(bin)/python -m benchmarks
+	@$(bin)/python -m benchmarks $(if $(DATA),--data $(DATA))
 
 lock:
 	uv pip compile -q --no-emit-index-url --no-annotate --no-header --python-version 3.10 --extra train --extra lava --group dev pyproject.toml -o locks/python3.10.txt

@@ -74,7 +74,7 @@ class DemoResult:
             ("float accuracy", f"{100 * self.float_accuracy:.1f} % of {self.clips} clips, NIR graph"),
             ("fixed-point accuracy", f"{100 * self.fixed_accuracy:.1f} % of the same, 8-bit weights"),
             ("fast = reference", equal),
-            ("Lava = reference" if not self.lava else "Lava", self.lava or equal),
+            ("Lava = reference", equal) if not self.lava else ("Lava: not run (needs Python 3.10)", ""),
             ("spikes", f"{self.spikes:,.0f} per inference"),
             ("syn_ops", f"{self.syn_ops:,.0f} per inference"),
             ("energy", f"{micro(self.energy.per_inference)} per inference, Loihi 1 neurocores, dynamic"),

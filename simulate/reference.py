@@ -75,33 +75,33 @@ def membrane(u: int, v: int, a_in: int, du: int, dv: int, bias: int) -> tuple[in
     return u, v, u != current, v != total
 
 
-def lif(u: int, v: int, a_in: int, du: int, dv: int, vth: int, bias: int) -> Step:
+def lif(u: int, v: int, a_in: int, du: int, dv: int, vth: int, bias_mant: int, bias_exp: int) -> Step:
     """Rule of `LIF`: strict threshold, v (not u) to zero after a spike.
 
-    >>> lif(u=0, v=0, a_in=5, du=4095, dv=0, vth=5, bias=0).s  # equal is not above
+    >>> lif(u=0, v=0, a_in=5, du=4095, dv=0, vth=5, bias_mant=0, bias_exp=0).s  # equal is not above
     0
-    >>> lif(u=0, v=0, a_in=5, du=4095, dv=0, vth=5, bias=1)
+    >>> lif(u=0, v=0, a_in=5, du=4095, dv=0, vth=5, bias_mant=1, bias_exp=0)
     Step(u=320, v=0, s=1, active=True, wrapped=False, saturated=False)
     """
     rest = u == 0 and v == 0
-    u, v, wrapped, saturated = membrane(u, v, a_in, du, dv, bias)
+    u, v, wrapped, saturated = membrane(u, v, a_in, du, dv, bias_mant << bias_exp)
     active = not (rest and u == 0 and v == 0)
     s = int(v > vth << 6)
     return Step(u, 0 if s else v, s, active, wrapped, saturated)
 
 
-def li(u: int, v: int, a_in: int, du: int, dv: int, bias: int) -> Step:
+def li(u: int, v: int, a_in: int, du: int, dv: int, bias_mant: int, bias_exp: int) -> Step:
     """Rule of `LI`: the membrane alone.
 
-    >>> li(u=0, v=64, a_in=1, du=4095, dv=2048, bias=0).v
-    96
+    >>> li(u=0, v=64, a_in=1, du=4095, dv=2048, bias_mant=3, bias_exp=2).v
+    108
     """
     rest = u == 0 and v == 0
-    u, v, wrapped, saturated = membrane(u, v, a_in, du, dv, bias)
+    u, v, wrapped, saturated = membrane(u, v, a_in, du, dv, bias_mant << bias_exp)
     return Step(u, v, 0, not (rest and u == 0 and v == 0), wrapped, saturated)
 
 
-RULES = {LIF: (lif, ("du", "dv", "vth", "bias")), LI: (li, ("du", "dv", "bias"))}
+RULES = {LIF: lif, LI: li}
 
 
 def run(program: Program, x: np.ndarray | Mapping[str, np.ndarray], record: Iterable[str] = ()) -> Trace:
@@ -152,8 +152,7 @@ class _Kept:
 def _tables(program: Program) -> _Tables:
     registers = {}
     for name, neuron in program.populations.items():
-        _, fields = RULES[type(neuron)]
-        columns = [getattr(neuron, field).ravel().tolist() for field in fields]
+        columns = [getattr(neuron, field).ravel().tolist() for field in neuron.registers()]
         registers[name] = list(zip(*columns, strict=True))
     return _Tables(registers, {c.name: c.weights.tolist() for c in program.connections})
 
@@ -178,7 +177,7 @@ def _network_step(
         a_in = [0] * neuron.size
         for c in program.incoming(name):
             _deliver(c, tables.weights[c.name], sent[c.source], a_in, counts, b)
-        rule, _ = RULES[type(neuron)]
+        rule = RULES[type(neuron)]
         rows = zip(state[name], a_in, tables.registers[name], strict=True)
         after = [rule(u, v, a, *row) for (u, v), a, row in rows]
         state[name] = [(n.u, n.v) for n in after]

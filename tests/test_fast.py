@@ -46,7 +46,7 @@ def test_equal_on_drawn_programs(data):
 def test_one_step_from_drawn_states(rows):
     u, v, a_in, du, dv, vth, mant, exp = (np.array(c, np.int32) for c in zip(*rows, strict=True))
     bias = mant << exp
-    expected = [reference.lif(*map(int, row)) for row in zip(u, v, a_in, du, dv, vth, bias, strict=True)]
+    expected = [reference.lif(*map(int, row)) for row in zip(u, v, a_in, du, dv, vth, mant, exp, strict=True)]
     spikes = np.zeros(len(rows), np.uint8)
     left_u, left_v = DECAY_ONE - (du + 1), DECAY_ONE - dv
     counted = kernels._step(a_in, u, v, left_u, left_v, bias, vth << 6, spikes)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lavalier.simulate import LI, LIF, Dense, Input, Program, reference
-from lavalier.simulate.reference import i32, lif, membrane, shift_toward_zero, synapse
+from lavalier.simulate.reference import i32, li, lif, membrane, shift_toward_zero, synapse
 
 M = 2**23
 
@@ -48,6 +48,11 @@ def test_input_counts_64_and_reaches_v_in_the_same_step():
     assert membrane(u=0, v=0, a_in=3, du=4095, dv=0, bias=0)[:2] == (192, 192)
 
 
+def test_bias_is_mantissa_times_a_power_of_two():
+    assert li(u=0, v=0, a_in=0, du=4095, dv=0, bias_mant=-5, bias_exp=7).v == -640
+    assert lif(u=0, v=0, a_in=0, du=4095, dv=0, vth=2, bias_mant=33, bias_exp=2).s == 1
+
+
 def test_bias_enters_v_only():
     assert membrane(u=0, v=0, a_in=0, du=4095, dv=0, bias=-7)[:2] == (0, -7)
 
@@ -85,16 +90,16 @@ def test_v_saturates_one_short_of_the_range(u, bias, v, cut):
 
 
 def test_threshold_is_strict():
-    assert lif(u=0, v=0, a_in=10, du=4095, dv=0, vth=10, bias=0).s == 0
-    assert lif(u=0, v=0, a_in=10, du=4095, dv=0, vth=10, bias=1).s == 1
+    assert lif(u=0, v=0, a_in=10, du=4095, dv=0, vth=10, bias_mant=0, bias_exp=0).s == 0
+    assert lif(u=0, v=0, a_in=10, du=4095, dv=0, vth=10, bias_mant=1, bias_exp=0).s == 1
 
 
 def test_a_saturated_v_spikes_even_at_the_highest_threshold():
-    assert lif(u=M - 1, v=0, a_in=0, du=-1, dv=0, vth=131071, bias=10).s == 1
+    assert lif(u=M - 1, v=0, a_in=0, du=-1, dv=0, vth=131071, bias_mant=10, bias_exp=0).s == 1
 
 
 def test_a_spike_clears_v_and_leaves_u():
-    after = lif(u=0, v=0, a_in=11, du=4095, dv=0, vth=10, bias=0)
+    after = lif(u=0, v=0, a_in=11, du=4095, dv=0, vth=10, bias_mant=0, bias_exp=0)
     assert (after.u, after.v, after.s) == (704, 0, 1)
 
 

@@ -1,0 +1,63 @@
+"""Run benchmarks, print the table, and keep the figures in results.json."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lavalier.simulate.errors import LavalierError
+from lavalier.simulate.files import atomic
+
+from . import digits, start
+from .measure import Disturbed, Figure
+
+RESULTS = Path(__file__).with_name("results.json")
+BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
+    "start": start.start,
+    "digits.speed": digits.speed,
+    "digits.accuracy": digits.accuracy,
+}
+
+
+def main() -> int:
+    """Run those named, or all; exit 1 if one could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default all")
+    parser.add_argument("--data", type=Path, help="recordings in FSDD's layout, to train and score on")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    failed = False
+    for name in options.names or BENCHMARKS:
+        try:
+            figures = list(BENCHMARKS[name](options.data))
+        except (Disturbed, LavalierError) as error:
+            print(f"{name}: not written: {error}", file=sys.stderr)
+            failed = True
+            continue
+        for figure in figures:
+            print(_line(figure), flush=True)
+        _keep(figures)
+    return int(failed)
+
+
+def _line(figure: Figure) -> str:
+    entry = figure.to_json()
+    goal = "" if figure.goal is None else f"goal {figure.goal:g}"
+    low, high = entry["spread"]
+    spread = "" if low == high else f"({low:g} to {high:g})"
+    return f"{figure.name:<38}{entry['value']:>10g}  {spread:<20}{goal:<10}{figure.unit}"
+
+
+def _keep(figures: list[Figure]) -> None:
+    """Replace these figures in results.json and leave the others."""
+    kept = {e["name"]: e for e in json.loads(RESULTS.read_text())} if RESULTS.exists() else {}
+    kept |= {figure.name: figure.to_json() for figure in figures}
+    with atomic(RESULTS) as temporary:
+        temporary.write_text(json.dumps([kept[name] for name in sorted(kept)], indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

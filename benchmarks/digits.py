@@ -1,0 +1,115 @@
+"""The digits network: speed against its float module and against Lava, and accuracy."""
+
+import tempfile
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+
+from lavalier import deploy, export
+from lavalier.models.digits import DigitNet, load
+from lavalier.models.log_mel import STEP_S
+from lavalier.models.readout import decide
+from lavalier.simulate import Program, compare, fast, reference, run
+from lavalier.train.clips import Clips
+from lavalier.train.digits import load_splits, train_digits
+
+from .measure import ROUNDS, Figure, faster_of, point, ratio, seconds, times_in_turn
+
+BATCH = 128
+LAVA_CLIPS = (5, 25)  # the difference is what clips cost without the start
+COMPARED = 25
+SEED = 0
+
+
+def _shipped() -> DigitNet:
+    return load(Path(str(files("lavalier.models") / "digits.pt")))
+
+
+def _quantized(net: DigitNet, train: Clips) -> Program:
+    graph = export.from_torch(net, train.events[:20], dt=STEP_S)
+    return export.quantize(graph, train.events[:: max(1, len(train.events) // 200)])
+
+
+def speed(data: Path | None) -> Iterator[Figure]:
+    """`fast` against the float snnTorch forward of the same batch, the reference, and Lava."""
+    train, test = load_splits(None, SEED)
+    net, x = _shipped().eval(), test.events[:BATCH]
+    program = _quantized(net, train)
+    floats = torch.tensor(x, dtype=torch.float32)
+
+    def forward(threads: int) -> None:
+        torch.set_num_threads(threads)
+        with torch.inference_mode():
+            net(floats)
+
+    ours_1, ours_2, torch_1, torch_2 = times_in_turn(
+        ROUNDS,
+        lambda: fast.run(program, x, threads=1),
+        lambda: fast.run(program, x, threads=2),
+        lambda: forward(1),
+        lambda: forward(2),
+    )
+    peer = faster_of("snnTorch", torch_1, torch_2)
+    ours = ours_2 if median(ours_2) < median(ours_1) else ours_1
+    unit = f"times faster than snnTorch's float forward, {BATCH} clips, embedded speech"
+    yield ratio("digits.simulate_vs_snntorch", ours, peer, unit, 8)
+    yield ratio("digits.simulate_vs_snntorch.1_thread", ours_1, peer, f"{unit}, fast with 1 thread", None)
+
+    slow = [seconds(lambda: reference.run(program, x[:4])) / 4 for _ in range(3)]
+    per_clip = [t / BATCH for t in ours[: len(slow)]]
+    yield ratio("simulate.reference_vs_fast", per_clip, slow, "times longer per clip, digits", None)
+    if deploy.missing("cpu") is None:
+        yield from _against_lava(program, x, median(ours) / BATCH)
+
+
+def _against_lava(program: Program, x: np.ndarray, ours: float) -> Iterator[Figure]:
+    few, many = LAVA_CLIPS
+    short, long = times_in_turn(
+        3, lambda: deploy.run(program, x[:few]), lambda: deploy.run(program, x[:many])
+    )
+    each = [(b - a) / (many - few) for a, b in zip(short, long, strict=True)]
+    unit = "ms per clip of 100 steps in Lava's runtime, u, v and s recorded, start not counted"
+    in_ms = [1e3 * t for t in each]
+    yield Figure("deploy.ms_per_sample", median(in_ms), unit, None, "lower", (min(in_ms), max(in_ms)))
+    unit = "times faster per clip than Lava's runtime, start not counted"
+    yield ratio("digits.simulate_vs_lava", [ours] * len(each), each, unit, 500)
+
+
+def accuracy(data: Path | None) -> Iterator[Figure]:
+    """Float and fixed-point accuracy, and Lava against the reference; trains where --data is given."""
+    train, test = load_splits(data, SEED)
+    if data is None:
+        net, unit = _shipped(), f"% of {len(test.labels)} embedded clips, shipped weights"
+    else:
+        net, minutes = _trained(data)
+        unit = f"% of {len(test.labels)} recordings in {data.name}, seed {SEED}"
+        yield point("digits.train_minutes", minutes, f"minutes to train on {data.name}", 6, "lower")
+    program = _quantized(net, train)
+    graph = export.from_torch(net, train.events[:20], dt=STEP_S)
+    for name, network, goal in (("float", graph, 97), ("fixed", program, None)):
+        right = decide(run(network, test.events).output) == test.labels
+        yield point(f"digits.{name}", 100 * float(right.mean()), unit, goal, "higher")
+    if deploy.missing("cpu") is None:
+        yield _lava_mismatches(program, test)
+
+
+def _trained(data: Path) -> tuple[DigitNet, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        taken = seconds(lambda: train_digits(out, data, SEED))
+        return load(out / "digits.pt"), taken / 60
+
+
+def _lava_mismatches(program: Program, test: Clips) -> Figure:
+    x = test.events[np.linspace(0, len(test.events) - 1, COMPARED).astype(int)]
+    names = tuple(program.populations)
+    lava, law = deploy.run(program, x, names), reference.run(program, x, names)
+    quick = fast.run(program, x, names)
+    found = [compare(lava, law), compare(quick, law)]
+    different = sum(row.different for c in found for row in c.rows) + sum(len(c.counters) for c in found)
+    unit = f"values of u, v, s that differ of {found[0].values:,}, {COMPARED} clips, Lava and fast"
+    return point("digits.lava_mismatches", different, unit, 0, "lower")

@@ -1,0 +1,96 @@
+"""Counts of a run, from what Lava recorded: events, spikes and states.
+
+Where u wrapped or v was cut is not in the states themselves: each update is computed again in wide
+integers from the recorded state before it, and compared with the recorded state after it.
+Source: Lava 0.10.0, lava/proc/{lif,dense}/models.py; names as in `simulate.trace.Counts`.
+"""
+
+import numpy as np
+
+from ..simulate.neurons import Neuron
+from ..simulate.program import Dense, Program
+from ..simulate.ranges import DECAY_ONE, V_MAX, V_SHIFT
+from ..simulate.trace import COUNTERS, Counts
+from .recording import Recording
+
+
+def count(recording: Recording, events: dict[str, np.ndarray]) -> Counts:
+    """Count everything, sample by sample.
+
+    Parameters
+    ----------
+    recording : Recording
+        Of a run that has ended.
+    events : {input: int32 (batch, steps, size)}
+        What was sent.
+    """
+    program, batch = recording.program, recording.batch
+    counts = {c: {n: np.zeros(batch, np.int64) for n in program.populations} for c in COUNTERS}
+    counts["syn_ops"] = {c.name: np.zeros(batch, np.int64) for c in program.connections}
+    states = {n: [recording.read(n, kind) for kind in "uvs"] for n in program.populations}
+    sent = events | {name: s for name, (_, _, s) in states.items()}
+    for b in range(batch):
+        here = {name: values[b] for name, values in sent.items()}
+        for c in program.connections:
+            counts["syn_ops"][c.name][b] = np.count_nonzero(here[c.source], axis=0) @ c.fan_out
+            counts["spikes_in"][c.target][b] += np.count_nonzero(here[c.source])
+        for name, neuron in program.populations.items():
+            u, v, s = (values[b].astype(np.int64) for values in states[name])
+            counts["spikes_out"][name][b] = s.sum()
+            counts["axon_out"][name][b] = s.sum() * program.destinations(name)
+            active = _active(u, v, s)
+            counts["dendrite_updates_active"][name][b] = active
+            counts["dendrite_updates_inactive"][name][b] = u.size - active
+            counts["wraps"][name][b] = _wraps(neuron, u, _arriving(program, name, here))
+            counts["saturations"][name][b] = _saturations(neuron, u, v)
+    return Counts(**counts)
+
+
+def _before(values: np.ndarray) -> np.ndarray:
+    """Return the state before each step of a sample: it starts at rest."""
+    return np.concatenate([np.zeros_like(values[:1]), values[:-1]])
+
+
+def _active(u: np.ndarray, v: np.ndarray, s: np.ndarray) -> int:
+    # a neuron that spiked was not at rest, whatever its reset shows
+    return int(np.count_nonzero(u | v | s | _before(u) | _before(v)))
+
+
+def _wraps(neuron: Neuron, u: np.ndarray, a_in: np.ndarray) -> int:
+    kept = DECAY_ONE - 1 - np.ravel(neuron.du).astype(np.int64)
+    unwrapped = _int32(_int32(_scaled(_before(u), kept)) + _int32(a_in << V_SHIFT))
+    return int(np.count_nonzero(unwrapped != u))
+
+
+def _saturations(neuron: Neuron, u: np.ndarray, v: np.ndarray) -> int:
+    kept = DECAY_ONE - np.ravel(neuron.dv).astype(np.int64)
+    total = _int32(_int32(_scaled(_before(v), kept)) + u + np.ravel(neuron.bias))
+    return int(np.count_nonzero(np.abs(total) > V_MAX))
+
+
+def _arriving(program: Program, name: str, sent: dict[str, np.ndarray]) -> np.ndarray:
+    """Synaptic input of every step, int64 (steps, size)."""
+    steps = len(next(iter(sent.values())))
+    a_in = np.zeros((steps, program.size(name)), np.int64)
+    for c in program.incoming(name):
+        a_in = _int32(a_in + _delivered(c, sent[c.source]))
+    return a_in
+
+
+def _delivered(connection: Dense, events: np.ndarray) -> np.ndarray:
+    # exact in float64: below 2^53 for up to 2^21 channels of 24-bit events and 8-bit weights
+    product = events.astype(np.float64) @ connection.weights.T.astype(np.float64)
+    total = _int32(product.astype(np.int64))
+    exp = connection.weight_exp
+    return _int32(total << exp) if exp > 0 else total >> -exp
+
+
+def _scaled(values: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Decay by `kept` 4096ths, toward zero."""
+    product = values * kept
+    return np.sign(product) * (np.abs(product) >> 12)
+
+
+def _int32(values: np.ndarray) -> np.ndarray:
+    """Wrap to 32 bits as Lava's int32 arrays do."""
+    return values.astype(np.int32).astype(np.int64)

@@ -1,0 +1,40 @@
+"""Neuron types as Lava processes; a function for each, in `PROCESSES`.
+
+Lava is imported inside the functions, so that the list can be read where Lava is not installed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..simulate.neurons import LI, LIF, Neuron
+
+OUT_OF_REACH = 1 << 17  # shifted by 6 it is 2^23; v saturates one below
+
+
+def lif(neuron: LIF, name: str, interval: int, offset: int) -> Any:
+    """`LIF` is Lava's `LIFReset` with the same registers."""
+    return _lif_reset(neuron, np.ravel(neuron.vth), name, interval, offset)
+
+
+def li(neuron: LI, name: str, interval: int, offset: int) -> Any:
+    """`LI` is Lava's `LIFReset` whose threshold no membrane reaches."""
+    return _lif_reset(neuron, OUT_OF_REACH, name, interval, offset)
+
+
+def _lif_reset(neuron: Neuron, vth: Any, name: str, interval: int, offset: int) -> Any:
+    from lava.proc.lif.process import LIFReset
+
+    registers: Any = {f: np.ravel(getattr(neuron, f)) for f in ("du", "dv", "bias_mant", "bias_exp")}
+    return LIFReset(
+        shape=(neuron.size,),
+        vth=vth,
+        **registers,
+        reset_interval=interval,
+        reset_offset=offset,
+        name=name,
+    )
+
+
+PROCESSES: dict[type, Callable[..., Any]] = {LIF: lif, LI: li}

@@ -1,0 +1,57 @@
+"""The files of a run: events in, u, v and s of every population out, a row for each of Lava's steps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..simulate.program import Program
+from .pipeline import total_steps
+
+PROGRAM, SHAPE = "program.nir", "shape"  # what the worker reads
+KINDS = {"u": np.int32, "v": np.int32, "s": np.uint8}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Where everything lies in the folder of a run, and which rows belong to a sample.
+
+    Parameters
+    ----------
+    folder : Path
+    program : Program
+    batch, steps : int
+    """
+
+    folder: Path
+    program: Program
+    batch: int
+    steps: int
+
+    @property
+    def rows(self) -> int:
+        """Lava's steps."""
+        return total_steps(self.program, self.batch * self.steps)
+
+    def events(self, name: str) -> Path:
+        """File of an input: int32 (batch * steps, size)."""
+        return self.folder / f"input{list(self.program.inputs).index(name)}.npy"
+
+    def stem(self, name: str) -> Path:
+        """Path of a population's files, without `.u.npy`."""
+        return self.folder / f"population{list(self.program.populations).index(name)}"
+
+    def create(self) -> None:
+        """Make the files that Lava's processes fill."""
+        (self.folder / "steps").write_bytes(bytes(8))
+        for name in self.program.populations:
+            shape = (self.rows, self.program.size(name))
+            for kind, dtype in KINDS.items():
+                np.lib.format.open_memmap(f"{self.stem(name)}.{kind}.npy", "w+", dtype, shape)
+
+    def read(self, name: str, kind: str) -> np.ndarray:
+        """Return u, v or s of a population, aligned; mapped, (batch, steps, size)."""
+        rows = np.load(f"{self.stem(name)}.{kind}.npy", mmap_mode="r")
+        depth = self.program.depths[name]
+        aligned = rows[depth : depth + self.batch * self.steps]
+        return aligned.reshape(self.batch, self.steps, self.program.size(name))

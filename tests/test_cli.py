@@ -1,0 +1,229 @@
+"""The command line: exit codes, one clear line for every bad input, and nothing half-written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nir
+import numpy as np
+import pytest
+import soundfile
+
+from lavalier import export
+from lavalier.cli import main
+from lavalier.simulate import Program, Trace
+
+from .test_quantize import network, spikes
+
+COMMANDS = ("demo", "train", "export", "quantize", "simulate", "deploy", "compare", "energy")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A graph of 12 inputs, events for it, and its Program."""
+    folder = tmp_path_factory.mktemp("cli")
+    export.write(network(0), folder / "graph.nir")
+    np.save(folder / "x.npy", spikes())
+    export.quantize(network(0), spikes()).save(folder / "program.nir")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory) -> Path:
+    """A Program that takes what the digits front end gives."""
+    path = tmp_path_factory.mktemp("digits") / "program.nir"
+    graph = export.read(Path(__file__).parents[1] / "models" / "digits.nir")
+    export.quantize(graph).save(path)
+    return path
+
+
+def fails(capsys, *arguments: object) -> str:
+    """Run a command that must exit 1; return its one line."""
+    assert main([str(a) for a in arguments]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("lavalier: ") and said.err.count("\n") == 1, said.err
+    assert "Traceback" not in said.err + said.out
+    return said.err
+
+
+def succeeds(capsys, *arguments: object) -> str:
+    assert main([str(a) for a in arguments]) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def test_help_lists_every_command():
+    done = subprocess.run([sys.executable, "-m", "lavalier.cli", "--help"], capture_output=True, text=True)
+    listed = [line.split()[0] for line in done.stdout.split("Commands:")[1].splitlines() if line.strip()]
+    assert sorted(listed) == sorted(COMMANDS) and done.returncode == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    assert "Usage: lavalier" in succeeds(capsys, command, "--help")
+
+
+@pytest.mark.parametrize("wrong", [["fly"], ["simulate"], ["quantize", "--nonsense"], ["energy", "a"]])
+def test_wrong_usage_exits_2(wrong, capsys):
+    assert main(wrong) == 2
+    assert "Usage:" in capsys.readouterr().err
+
+
+def test_quantize_simulate_compare_energy(folder, tmp_path, capsys):
+    program, fast, law = (tmp_path / n for n in ("p.nir", "fast.npz", "law.npz"))
+    text = succeeds(
+        capsys, "quantize", folder / "graph.nir", "--calibration", folder / "x.npy", "-o", program
+    )
+    assert text == Program.load(program).to_text()
+    run = ["simulate", program, "--input", folder / "x.npy"]
+    text = succeeds(capsys, *run, "-o", fast, "--check")
+    assert "8 samples of 50 steps, fast" in text and "fast = reference: yes" in text
+    succeeds(capsys, *run, "-o", law, "--engine", "reference", "--samples", "8")
+    assert succeeds(capsys, "compare", fast, law).endswith("equal\n")
+    assert json.loads(succeeds(capsys, "compare", fast, law, "--json"))["equal"] is True
+    assert "loihi1-davies" in succeeds(capsys, "energy", program, fast)
+    low, high = json.loads(succeeds(capsys, "energy", program, fast, "--json"))["per_inference_j"]
+    assert 0 < low < high
+    said = json.loads(succeeds(capsys, *run, "--samples", "3", "--json"))
+    assert said["samples"] == 3 and said["notes"] == ["3 of 8 samples, evenly spaced"]
+    assert said["counts"]["syn_ops"] > 0 and len(said["decisions"]) == 3
+
+
+def test_compare_of_unequal_traces_exits_1_with_the_first_difference(folder, tmp_path, capsys):
+    run = ["simulate", folder / "program.nir", "--input", folder / "x.npy", "-o", tmp_path / "a.npz"]
+    succeeds(capsys, *run)
+    trace = Trace.load(tmp_path / "a.npz")
+    trace.v["b"][2, 7, 1] += 1
+    trace.save(tmp_path / "b.npz")
+    assert main(["compare", str(tmp_path / "a.npz"), str(tmp_path / "b.npz")]) == 1
+    said = capsys.readouterr()
+    assert "v of 'b', sample 2, step 7, neuron 1" in said.err and said.out.endswith("different\n")
+
+
+def test_a_float_graph_runs_too(folder, capsys):
+    text = succeeds(capsys, "simulate", folder / "graph.nir", "--input", folder / "x.npy")
+    assert "8 samples of 50 steps, floats" in text and "syn_ops" not in text
+    said = fails(capsys, "simulate", folder / "graph.nir", "--input", folder / "x.npy", "--check")
+    assert "give a Program" in said
+
+
+def wav(path: Path, samples: np.ndarray, rate: int = 8000, **options) -> Path:
+    soundfile.write(path, samples, rate, **options)
+    return path
+
+
+def tone(seconds: float = 0.5, rate: int = 8000) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * rate)) / rate)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda p: p.write_bytes(b"RIFF but not a sound"), "not a sound file"),
+        (lambda p: wav(p, np.stack([tone(), tone()], 1)), "2 channels"),
+        (lambda p: wav(p, np.zeros(0)), "empty"),
+        (lambda p: wav(p, tone(0.003)), "shorter than"),
+        (lambda p: wav(p, np.where(np.arange(4000) == 7, np.nan, tone()), subtype="FLOAT"), "NaN"),
+        (lambda p: None, "no such file"),
+    ],
+    ids=["no wav", "stereo", "empty", "short", "nan", "missing"],
+)
+def test_bad_recordings_are_one_clear_line(digits, tmp_path, capsys, make, message):
+    path = tmp_path / "a.wav"
+    make(path)
+    said = fails(capsys, "simulate", digits, "--input", path, "-o", tmp_path / "t.npz")
+    assert str(path) in said and message in said
+    assert not (tmp_path / "t.npz").exists()
+
+
+def test_other_rates_lengths_and_silence_are_said(digits, tmp_path, capsys):
+    said = succeeds(capsys, "simulate", digits, "--input", wav(tmp_path / "a.wav", tone(0.5, 44100), 44100))
+    assert "resampled from 44100 Hz to 8000 Hz" in said and "padded with silence" in said
+    said = succeeds(capsys, "simulate", digits, "--input", wav(tmp_path / "b.wav", tone(1.5)))
+    assert "cut at 100 steps" in said and "decisions" in said
+    silent = succeeds(capsys, "simulate", digits, "--input", wav(tmp_path / "c.wav", 0 * tone()), "--json")
+    assert json.loads(silent)["counts"]["spikes_in"] == json.loads(silent)["counts"]["spikes_out"]
+
+
+def test_a_directory_without_recordings(digits, tmp_path, capsys):
+    for command in (["simulate", digits], ["train", "digits", "-o", tmp_path / "run"]):
+        said = fails(capsys, *command, "--data", tmp_path)
+        assert str(tmp_path) in said and "{digit}_{speaker}_{index}.wav" in said
+    assert "no such directory" in fails(capsys, "simulate", digits, "--data", tmp_path / "none")
+    assert not (tmp_path / "run").exists()
+
+
+def test_bad_programs_and_arrays_are_one_clear_line(folder, tmp_path, capsys):
+    content = (folder / "program.nir").read_bytes()
+    (tmp_path / "cut.nir").write_bytes(content[: len(content) // 2])
+    x = folder / "x.npy"
+    assert "cut.nir" in fails(capsys, "simulate", tmp_path / "cut.nir", "--input", x)
+    assert "cut.nir" in fails(capsys, "deploy", tmp_path / "cut.nir", "--input", x)
+    assert "not a Program" in fails(capsys, "deploy", folder / "graph.nir", "--input", x)
+    (tmp_path / "x.npy").write_bytes(x.read_bytes()[:100])
+    assert "not a readable .npy" in fails(
+        capsys, "simulate", folder / "program.nir", "--input", tmp_path / "x.npy"
+    )
+    np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
+    assert "o.npy" in fails(capsys, "simulate", folder / "program.nir", "--input", tmp_path / "o.npy")
+    np.save(tmp_path / "s.npy", np.zeros((2, 5, 11)))
+    assert "(batch, steps, 12)" in fails(
+        capsys, "simulate", folder / "program.nir", "--input", tmp_path / "s.npy"
+    )
+    said = fails(capsys, "simulate", folder / "program.nir", "--input", x, "--data", tmp_path)
+    assert "not both" in said
+    said = fails(capsys, "simulate", folder / "program.nir", "--input", x, "--engine", "magic")
+    assert "must be fast or reference" in said
+    assert "at least 1" in fails(capsys, "simulate", folder / "program.nir", "--input", x, "--samples", "0")
+
+
+def test_an_existing_output_is_kept_without_force(folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.write_text("precious")
+    x = ["--input", folder / "x.npy"]
+    for command in (
+        ["quantize", folder / "graph.nir", "--blind"],
+        ["simulate", folder / "program.nir", *x],
+        ["deploy", folder / "program.nir", *x],
+        ["export", folder / "none.pt"],
+        ["demo"],
+    ):
+        assert "exists; --force replaces it" in fails(capsys, *command, "--out", out)
+        assert out.read_text() == "precious"
+    succeeds(capsys, "quantize", folder / "graph.nir", "--blind", "--out", out, "--force")
+    assert Program.load(out)
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"PK\x03\x04"])
+def test_a_file_that_is_no_state_dict(tmp_path, capsys, content):
+    (tmp_path / "w.pt").write_bytes(content)
+    assert "w.pt" in fails(capsys, "export", tmp_path / "w.pt", "-o", tmp_path / "g.nir")
+    assert not (tmp_path / "g.nir").exists()
+
+
+def test_a_pickle_is_never_run(tmp_path, capsys):
+    import torch
+
+    class Trap:
+        def __reduce__(self):
+            return (Path(tmp_path / "sprung").touch, ())
+
+    torch.save({"fc1.weight": Trap()}, tmp_path / "w.pt")
+    assert "w.pt" in fails(capsys, "export", tmp_path / "w.pt", "-o", tmp_path / "g.nir")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_an_unsupported_node_is_named(tmp_path, folder, capsys):
+    graph = network(0)
+    graph.nodes["a"] = nir.Threshold(np.ones(10))
+    nir.write(tmp_path / "g.nir", graph)
+    said = fails(capsys, "quantize", tmp_path / "g.nir", "--blind", "-o", tmp_path / "p.nir")
+    assert "g.nir" in said and "node 'a' (Threshold)" in said
+
+
+def test_without_an_extra_the_way_out_is_named(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    said = fails(capsys, "export", tmp_path / "w.pt", "-o", tmp_path / "g.nir")
+    assert "this needs torch: pip install 'lavalier[train]'" in said
+    said = fails(capsys, "train", "digits", "-o", tmp_path / "run")
+    assert "pip install 'lavalier[train]'" in said

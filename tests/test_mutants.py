@@ -1,0 +1,73 @@
+"""Deliberate errors in the law and in the kernels: the suite must notice every one."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MUTANTS = [
+    ("reference.py", "(4096 - (du + 1))", "(4096 - du)"),
+    ("reference.py", "(4096 - dv)", "(4095 - dv)"),
+    ("reference.py", "return x >> bits if x >= 0 else -(-x >> bits)", "return x >> bits"),
+    ("reference.py", "return Step(u, 0 if s else v, s,", "return Step(0 if s else u, 0 if s else v, s,"),
+    ("reference.py", "return Step(u, 0 if s else v, s,", "return Step(u, v, s,"),
+    ("reference.py", "if u <= -M:", "if u < -M:"),
+    ("reference.py", "if current > M else current", "if current >= M else current"),
+    ("reference.py", "-M + 1), M - 1)", "-M), M - 1)"),
+    ("reference.py", "-M + 1), M - 1)", "-M + 1), M)"),
+    ("reference.py", "s = int(v > vth << 6)", "s = int(v >= vth << 6)"),
+    ("reference.py", "a_in << 6", "a_in << 5"),
+    ("reference.py", "else total >> -weight_exp", "else shift_toward_zero(total, -weight_exp)"),
+    ("reference.py", "return (x + (1 << 31)) % (1 << 32) - (1 << 31)", "return x"),
+    ("kernels.py", "left_u[j]) + np.int32(a_in[j] << 6)", "left_u[j]) + np.int32(a_in[j] << 5)"),
+    ("kernels.py", "s = cut > threshold[j]", "s = cut >= threshold[j]"),
+    ("kernels.py", "if w <= -HALF_RANGE else w", "if w < -HALF_RANGE else w"),
+    ("kernels.py", "if current > HALF_RANGE", "if current >= HALF_RANGE"),
+    ("kernels.py", "V_LIMIT = (1 << 23) - 1", "V_LIMIT = 1 << 23"),
+    ("kernels.py", "np.int32(-kept) if x < 0 else kept", "kept"),
+    ("kernels.py", "syn_ops[b] += _reached(fired, n, fan_out)", "syn_ops[b] += n"),
+    ("fast.py", "np.int16 if narrow else np.int32", "np.int16"),
+    ("fast.py", "DECAY_ONE - (neuron.du + 1)", "DECAY_ONE - neuron.du"),
+    ("neurons.py", "self.bias_mant << self.bias_exp", "self.bias_mant"),
+]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Path:
+    """The package as one folder, with its tests, outside the clone."""
+    top = tmp_path_factory.mktemp("mutants")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "lavalier", top / "lavalier", ignore=ignored)
+    shutil.copytree(ROOT / "simulate", top / "lavalier" / "simulate", ignore=ignored)
+    shutil.copytree(ROOT / "tests", top / "tests", ignore=ignored)
+    return top
+
+
+def suite_passes(copy: Path) -> bool:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    command.append("--hypothesis-profile=mutants")
+    tests = ["tests/test_reference.py", "tests/test_fast.py"]
+    done = subprocess.run([*command, *tests], cwd=copy, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return done.returncode == 0
+
+
+@pytest.mark.slow
+def test_the_suite_passes_on_the_unchanged_copy(copy):
+    assert suite_passes(copy)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file, right, wrong", MUTANTS)
+def test_the_suite_notices(copy, file, right, wrong):
+    path = copy / "lavalier" / "simulate" / file
+    original = path.read_text()
+    assert right in original, f"{file} has changed: mend the list of mutants"
+    path.write_text(original.replace(right, wrong))
+    try:
+        assert not suite_passes(copy), f"nobody noticed {wrong!r} in {file}"
+    finally:
+        path.write_text(original)
