@@ -7,7 +7,7 @@ process of a run, which a guard watches and ends (`guard.py`).
 from importlib import import_module
 
 _NAMES = {"run": ".execute", "missing": ".targets"}
-__all__ = list(_NAMES)
+__all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str):

@@ -11,7 +11,7 @@ _NAMES = {
     "from_torch": ".tracing",
     "quantize": ".quantization",
 }
-__all__ = list(_NAMES)
+__all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str):

@@ -137,8 +137,13 @@ def _choose_scale(p: Population, observed: _Observed | None, bits: int) -> _Scal
     largest = max((np.abs(w).max(initial=0) for w in p.weights.values()), default=0)
     if not largest:
         return _Scale(min(limit, float(UNIT)))
-    clips = CLIPS if observed else CLIPS[:1]
-    scales = [_Scale(_power_of_two_below(limit, _span(bits) / (c * largest), p.name), c) for c in clips]
+    finest = [(clip, _span(bits) / (clip * largest)) for clip in (CLIPS if observed else CLIPS[:1])]
+    scales = [_Scale(value, clip) for clip, base in finest if (value := _shifted(base, limit)) is not None]
+    if not scales:
+        raise OutOfRange(
+            f"'{p.name}': threshold, bias or membrane need a scale below {limit:.3g}, which the weights "
+            f"of up to {largest:.3g} cannot have; scale the layer's weights and threshold together"
+        )
     if observed is None:
         return scales[0]
     errors = [_rounding_error(p, s, bits, observed) for s in scales]
@@ -166,16 +171,11 @@ def _largest_scale(p: Population, observed: _Observed | None) -> float:
     return min(limits)
 
 
-def _power_of_two_below(limit: float, scale: float, name: str) -> float:
-    """Shift `scale` as high as `limit` and the weight exponent allow."""
+def _shifted(scale: float, limit: float) -> float | None:
+    """Return scale * 2^weight_exp for the largest exponent within `limit`, or None if there is none."""
     low, high = RANGES["weight_exp"]
     exp = min(high, int(np.floor(np.log2(limit / scale)))) if limit < np.inf else 0
-    if exp < low:
-        raise OutOfRange(
-            f"'{name}': threshold, bias or membrane need a weight scale below {limit:.3g}, weights at "
-            f"least {scale * 2.0**low:.3g}; scale the layer's weights and threshold together"
-        )
-    return scale * 2.0**exp
+    return scale * 2.0**exp if exp >= low else None
 
 
 def _rounding_error(p: Population, scale: _Scale, bits: int, observed: _Observed) -> float:

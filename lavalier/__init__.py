@@ -20,7 +20,7 @@ _NAMES = {
     "from_torch": "export",
     "quantize": "export",
 }
-__all__ = [*STAGES, *_NAMES]
+__all__ = [*STAGES, *_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str):

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .simulate.errors import BadInput, LavalierError, Mismatch, NotAvailable
+from lavalier.simulate.errors import BadInput, LavalierError, Mismatch, NotAvailable
 
 app = typer.Typer(
     help="Trained spiking networks for sound, on Loihi-class chips, without surprises.",
@@ -58,7 +58,7 @@ def demo(
     """Take the shipped digits network from its weights to Lava and a price."""
     _refuse_existing(out, force)
     _need("torch", "train")
-    from .demo import run_demo
+    from lavalier.demo import run_demo
 
     result = run_demo(out, samples, say=_say)
     _print(result.to_json() if as_json else result.to_text())
@@ -77,7 +77,7 @@ def train_digits(
     """Train the digits network and take it to integers."""
     _need("torch", "train")
     _need("lightning", "train")
-    from .train.digits import EPOCHS, train_digits
+    from lavalier.train.digits import EPOCHS, train_digits
 
     metrics = train_digits(out, data, seed, epochs or EPOCHS, force, resume)
     _print(metrics if as_json else "".join(f"{name}: {value}\n" for name, value in metrics.items()))
@@ -92,10 +92,10 @@ def export(
     """Export a trained digits network to NIR, verified by running both."""
     _refuse_existing(out, force)
     _need("torch", "train")
-    from .export import from_torch, write
-    from .models.digits import load
-    from .models.log_mel import STEP_S
-    from .sources import load_source
+    from lavalier.export import from_torch, write
+    from lavalier.models.digits import load
+    from lavalier.models.log_mel import STEP_S
+    from lavalier.sources import load_source
 
     try:
         module = load(weights)
@@ -119,8 +119,8 @@ def quantize(
 ) -> None:
     """Round a NIR graph to the chip's registers; prints the Program."""
     _refuse_existing(out, force)
-    from .export import quantize, read
-    from .sources import load_source
+    from lavalier.export import quantize, read
+    from lavalier.sources import load_source
 
     source = None if blind else load_source(calibration, data, "train")
     program = quantize(read(graph), None if source is None else source.x, weight_bits=bits)
@@ -148,14 +148,16 @@ def simulate(
 ) -> None:
     """Run a Program in the chip's integers, or a NIR graph in floats."""
     _refuse_existing(out, force)
-    from .running import Run, load_network, run_network
-    from .sources import load_source
+    from lavalier.running import Run, load_network, run_network
+    from lavalier.simulate.program import Program
+    from lavalier.sources import load_source
 
     loaded = load_network(network)
     source = load_source(input, data).take(samples)
-    is_graph = not hasattr(loaded, "populations")
     trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
-    _finish(Run(loaded, source, trace, "floats" if is_graph else engine), check, out, as_json)
+    if not isinstance(loaded, Program):
+        engine = "floats"
+    _finish(Run(loaded, source, trace, engine), check, out, as_json)
 
 
 @app.command()
@@ -173,10 +175,10 @@ def deploy(
 ) -> None:
     """Run a Program in Lava, guarded; all samples in one run."""
     _refuse_existing(out, force)
-    from .deploy import run
-    from .running import Run
-    from .simulate import Program
-    from .sources import load_source
+    from lavalier.deploy import run
+    from lavalier.running import Run
+    from lavalier.simulate.program import Program
+    from lavalier.sources import load_source
 
     loaded = Program.load(program)
     source = load_source(input, data).take(samples)
@@ -192,8 +194,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two traces with ==; exit 1 and the first difference if they are not equal."""
-    from .simulate import Trace
-    from .simulate import compare as compare_traces
+    from lavalier.simulate import compare as compare_traces
+    from lavalier.simulate.trace import Trace
 
     found = compare_traces(Trace.load(a), Trace.load(b))
     _print(found.to_json() if as_json else found.to_text())
@@ -211,8 +213,9 @@ def energy(
     as_json: Json = False,
 ) -> None:
     """Price a run: an interval a layer, each constant with source and grade."""
-    from .simulate import Program, Trace
-    from .simulate import energy as price
+    from lavalier.simulate import energy as price
+    from lavalier.simulate.program import Program
+    from lavalier.simulate.trace import Trace
 
     priced = price(Program.load(program), Trace.load(trace), device)
     _print(priced.to_json() if as_json else priced.to_text())

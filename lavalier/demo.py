@@ -15,18 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
-from . import deploy
-from .export import from_torch, quantize, read
-from .export.nir_graphs import first_difference, write
-from .models.digits import load
-from .models.log_mel import STEP_S
-from .models.readout import decide
-from .simulate import Program, Trace, compare, energy, fast, reference, run
-from .simulate.errors import Mismatch
-from .simulate.files import atomic
-from .simulate.pricing import Energy, micro
-from .sources import EMBEDDED_SEED, Source, load_source
-from .train.speech import speech_clips
+from lavalier import deploy
+from lavalier.export import from_torch, quantize, read
+from lavalier.export.nir_graphs import first_difference, write
+from lavalier.models.digits import load
+from lavalier.models.log_mel import STEP_S
+from lavalier.models.readout import decide
+from lavalier.simulate import compare, energy, fast, reference, run
+from lavalier.simulate.errors import Mismatch
+from lavalier.simulate.files import atomic
+from lavalier.simulate.pricing import Energy, micro
+from lavalier.simulate.program import Program
+from lavalier.simulate.trace import Trace
+from lavalier.sources import EMBEDDED_SEED, Source, load_source
+from lavalier.train.speech import speech_clips
 
 EXPORT_CLIPS = 20
 CALIBRATION_CLIPS = 200

@@ -6,14 +6,15 @@ from pathlib import Path
 import nir
 import numpy as np
 
-from .models.readout import decide
-from .simulate import Program, Trace, compare, fast, reference
-from .simulate.errors import BadInput, Mismatch
-from .simulate.execute import run as run_any
-from .simulate.nir_file import read_graph
-from .simulate.program_nir import is_program
-from .simulate.trace import COUNTERS
-from .sources import Source
+from lavalier.models.readout import decide
+from lavalier.simulate import compare, fast, reference
+from lavalier.simulate.errors import BadInput, Mismatch
+from lavalier.simulate.execute import run as run_any
+from lavalier.simulate.nir_file import read_graph
+from lavalier.simulate.program import Program
+from lavalier.simulate.program_nir import is_program
+from lavalier.simulate.trace import COUNTERS, Trace
+from lavalier.sources import Source
 
 SHOWN = 10  # decisions printed one by one up to this many samples
 
@@ -88,7 +89,7 @@ class Run:
 
 def load_network(path: Path) -> Program | nir.NIRGraph:
     """Read a Program where the file is one, else a NIR graph."""
-    from .export import read
+    from lavalier.export import read
 
     return Program.load(path) if is_program(read_graph(path)) else read(path)
 

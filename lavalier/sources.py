@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .simulate.errors import BadInput
+from lavalier.simulate.errors import BadInput
 
 EMBEDDED_CLIPS = 500
 EMBEDDED_SEED = 0  # the split that the shipped network's card was scored on
@@ -64,11 +64,11 @@ def load_source(path: Path | None, data: Path | None, split: str = "test") -> So
     if path:
         return _array(path) if path.suffix == ".npy" else _recording(path)
     if data:
-        from .train.recordings import load_recordings
+        from lavalier.train.recordings import load_recordings
 
         clips, title = load_recordings(data, split), f"recordings in {data}, {split} split"
     else:
-        from .train.speech import speech_clips
+        from lavalier.train.speech import speech_clips
 
         clips = speech_clips(EMBEDDED_CLIPS, EMBEDDED_SEED, split)
         title = f"embedded speech generator, {split} split"
@@ -89,8 +89,8 @@ def _array(path: Path) -> Source:
 
 
 def _recording(path: Path) -> Source:
-    from .train.clips import to_clips
-    from .train.recordings import read_wav
+    from lavalier.train.clips import to_clips
+    from lavalier.train.recordings import read_wav
 
     samples, notes = read_wav(path)
     clips = to_clips([(str(path), samples, 0)], notes)

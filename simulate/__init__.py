@@ -20,7 +20,7 @@ _NAMES = {
     "energy": ".pricing",
     "Energy": ".pricing",
 }
-__all__ = list(_NAMES)
+__all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str):

@@ -69,7 +69,7 @@ def device_tables(device: str) -> list[DeviceTable]:
     if device.endswith((".yaml", ".yml")):
         return [_read_table(Path(device))]
     shipped = sorted(
-        (entry for entry in files(__package__).iterdir() if entry.name.endswith(".yaml")),
+        (entry for entry in files("lavalier.simulate").iterdir() if entry.name.endswith(".yaml")),
         key=lambda entry: entry.name,
     )
     tables = [_read_table(Path(str(entry))) for entry in shipped]

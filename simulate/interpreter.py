@@ -194,8 +194,7 @@ def euler(node: nir.NIRNode, dt: float) -> Euler:
 
 
 def _run_neuron(node: nir.NIRNode, x: np.ndarray, dt: float) -> States:
-    step = euler(node, dt)._asdict()
-    p = Euler(**{k: None if a is None else np.asarray(a, x.dtype) for k, a in step.items()})
+    p = Euler(*(None if a is None else np.asarray(a, x.dtype) for a in euler(node, dt)))  # type: ignore
     u, v = np.zeros_like(x[:, 0]), np.zeros_like(x[:, 0])
     kept_u = None if p.alpha is None else np.empty_like(x)
     kept_v = np.empty_like(x)

@@ -4,13 +4,15 @@ They run without the interpreter lock, so that threads share the work; compiled 
 this file. The casts keep Numba from widening to 64 bits, which would halve the vector width.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 HALF_RANGE = 1 << 23
 V_LIMIT = (1 << 23) - 1
 
-kernel = njit(nogil=True, cache=True, error_model="numpy")
+kernel: Any = njit(nogil=True, cache=True, error_model="numpy")
 
 
 @kernel

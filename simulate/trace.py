@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class Trace:
         Whole, whatever was recorded; empty for a float graph.
     """
 
-    output: np.ndarray | Arrays
+    output: Any
     spikes: Arrays = field(default_factory=dict)
     u: Arrays = field(default_factory=dict)
     v: Arrays = field(default_factory=dict)

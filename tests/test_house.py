@@ -32,12 +32,9 @@ def imported_stages(path: Path, stage: str) -> set[str]:
             parts = node.module.split(".")
             if parts[0] == "lavalier":
                 found |= {parts[1]} if len(parts) > 1 else {a.name for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and stage == "lavalier":
-            names = [node.module.split(".")[0]] if node.module else [a.name for a in node.names]
-            found |= set(names) & set(MAY_IMPORT)
         elif isinstance(node, ast.ImportFrom) and node.level == depth + 1:
             found |= {node.module.split(".")[0]} if node.module else {a.name for a in node.names}
-    return found - {stage}
+    return found & set(MAY_IMPORT) - {stage}
 
 
 @pytest.mark.parametrize("stage", MAY_IMPORT)

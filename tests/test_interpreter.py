@@ -51,8 +51,8 @@ def test_li_by_hand():
 @pytest.mark.parametrize("spiking", [False, True])
 def test_cuba_by_hand(spiking):
     # alpha = 0.75, u gains 4 * 0.25 = 1; beta = 0.5, v gains 2 * 0.5 = 1
-    fields = {"tau_syn": a(0.4), "tau_mem": a(0.2), "r": a(2.0), "v_leak": a(0.0), "w_in": a(4.0)}
-    more = {"v_threshold": a(1.4), "v_reset": a(0.0)} if spiking else {}
+    fields: dict = {"tau_syn": a(0.4), "tau_mem": a(0.2), "r": a(2.0), "v_leak": a(0.0), "w_in": a(4.0)}
+    more: dict = {"v_threshold": a(1.4), "v_reset": a(0.0)} if spiking else {}
     trace = run(graph((nir.CubaLIF if spiking else nir.CubaLI)(**fields, **more)), one(1, 0, 0), record=["n"])
     assert np.allclose(trace.u["n"][0, :, 0], [1, 0.75, 0.5625])
     # u is used in the step in which it changes; 0.5 + 0.75 = 1.25; 0.625 + 0.5625

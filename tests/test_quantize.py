@@ -178,7 +178,7 @@ def _huge_bias(graph):
         (_threshold, Unsupported, "node 'a': a threshold below 0"),
         (_cuba_bias, Unsupported, "node 'a': a bias that enters the current"),
         (_output, Unsupported, "output 'w_readout' is not a neuron node"),
-        (_huge_bias, OutOfRange, "'a': threshold, bias or membrane need a weight scale"),
+        (_huge_bias, OutOfRange, "'a': threshold, bias or membrane need a scale below"),
     ],
 )
 def test_what_has_no_hardware_form_is_refused(change, error, message):
