@@ -123,7 +123,10 @@ def tone(seconds: float = 0.5, rate: int = 8000) -> np.ndarray:
         (lambda p: wav(p, np.stack([tone(), tone()], 1)), "2 channels"),
         (lambda p: wav(p, np.zeros(0)), "no samples"),
         (lambda p: wav(p, tone(0.003)), "at least one frame"),
-        (lambda p: wav(p, np.where(np.arange(4000) == 7, np.nan, tone()), subtype="FLOAT"), "sample 7 is nan"),
+        (
+            lambda p: wav(p, np.where(np.arange(4000) == 7, np.nan, tone()), subtype="FLOAT"),
+            "sample 7 is nan",
+        ),
         (lambda p: None, "no such file"),
     ],
     ids=["no wav", "stereo", "empty", "short", "nan", "missing"],

@@ -1,0 +1,75 @@
+"""What the README says is so."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from lavalier.cli import main
+from lavalier.simulate.neurons import NEURONS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def between(mark: str) -> str:
+    return README.split(f"<!-- {mark} -->")[1].split(f"<!-- /{mark} -->")[0].strip()
+
+
+def rows(table: str) -> list[list[str]]:
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_table_of_neurons_is_the_registry():
+    from lavalier.deploy.neurons import PROCESSES
+    from lavalier.simulate import fast, reference
+
+    table = {row[3]: row for row in rows(between("works"))}
+    assert table.keys() == NEURONS.keys()
+    for name, (_, _, _, _, in_reference, in_fast, in_lava) in table.items():
+        neuron = NEURONS[name]
+        assert (in_reference == "yes") == (neuron in reference.RULES)
+        assert (in_fast == "yes") == (neuron in fast.RULES)
+        assert in_lava.startswith("`LIFReset`") == (neuron in PROCESSES)
+
+
+def test_its_figures_are_the_measured_ones():
+    measured = {e["name"]: e for e in json.loads((ROOT / "benchmarks" / "results.json").read_text())}
+    shown = rows(between("figures"))
+    assert len(shown) >= 8
+    for name, value, *_ in shown:
+        assert float(value) == measured[name.strip("`")]["value"], name
+
+
+def test_the_demo_output_is_of_the_shipped_network():
+    card = json.loads((ROOT / "models" / "digits.json").read_text())
+    shown = between("demo")
+    assert f"float accuracy        {100 * card['accuracy']:.1f} %" in shown
+    for label in ("fixed-point accuracy", "Lava = reference      yes", "syn_ops", "energy"):
+        assert label in shown
+
+
+def commands() -> list[list[str]]:
+    found = [line.split("#")[0].split() for line in README.splitlines() if line.startswith("    lavalier ")]
+    assert len(found) >= 7
+    return found
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_its_commands_exist_with_their_options(words, capsys):
+    names = [w for w in words[1:3] if re.fullmatch("[a-z]+", w)]
+    assert main([*names, "--help"]) == 0
+    text = capsys.readouterr().out
+    for option in (w for w in words if w.startswith("--")):
+        assert option in text, option
+
+
+def test_its_folders_exist():
+    for (folder, *_), expected in zip(
+        rows(README.split("## The folders")[1].split("Imports")[0]),
+        ("models", "train", "simulate", "export", "deploy", "lavalier"),
+        strict=True,
+    ):
+        assert folder == f"`{expected}`" and (ROOT / expected).is_dir()

@@ -1,0 +1,1 @@
+"""How networks learn: data sets, augmentation, the training loop; importing it loads no torch."""

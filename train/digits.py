@@ -1,0 +1,138 @@
+"""Train the spoken-digit network into a run folder: weights, card, metrics, checkpoints."""
+
+import hashlib
+import io
+import platform
+import shlex
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from ..models.digits import INPUT_SCALE, DigitNet
+from ..simulate.errors import BadInput
+from .clips import Clips
+from .fit import classify, fit
+from .learner import Settings
+from .recordings import load_recordings
+from .run_folder import check_folder, check_resumed, start_run, write_atomic, write_json
+from .speech import speech_clips
+
+N_TRAIN, N_TEST = 2000, 500  # clips of the generator
+EPOCHS = Settings.epochs
+WRITES = ("digits.pt", "card.json", "metrics.json", "checkpoints")
+
+
+def train_digits(
+    out: Path,
+    data: Path | None = None,
+    seed: int = 0,
+    epochs: int = EPOCHS,
+    force: bool = False,
+    resume: bool = False,
+    progress: bool = True,
+) -> dict:
+    """Train the network, score it on the test split, and write both into a folder.
+
+    Parameters
+    ----------
+    out : path
+        Gets `digits.pt` (state_dict), `card.json`, `metrics.json`, `settings.json` and
+        `checkpoints/`.
+    data : path, optional
+        Recordings in FSDD's layout; without it the embedded generator speaks.
+    seed : int, 0 or more
+        Of weights, order, augmentation and generated speech.
+    epochs : int, 1 or more
+        Passes over the training clips.
+    force : bool
+        Replace an earlier run in `out`; other files there are left alone.
+    resume : bool
+        Go on with the run in `out`; the result is that of a run that was never stopped.
+    progress : bool
+        Print one line per epoch on stderr.
+
+    Returns
+    -------
+    metrics : dict
+        accuracy (0 to 1), n_test, n_train, notes, as in `metrics.json`.
+
+    Raises
+    ------
+    BadInput
+        `out` is in use, is to be resumed with other settings or from a damaged checkpoint;
+        recordings are missing or bad; `seed` or `epochs` is out of range.
+    """
+    out = Path(out)
+    if epochs < 1 or seed < 0:
+        raise BadInput(f"epochs = {epochs}, seed = {seed}; epochs must be at least 1, seed at least 0")
+    check_folder(out, force, resume)
+    train, test = load_splits(data, seed)
+    settings = Settings(epochs=epochs, seed=seed, input_scale=INPUT_SCALE)
+    decisive = {**asdict(settings), "data": _digest(train)}
+    check_resumed(out, decisive) if resume else start_run(out, decisive, WRITES)
+
+    torch.manual_seed(seed)
+    net = fit(DigitNet(), train.events, train.labels, settings, out / "checkpoints", progress)
+
+    right = int((classify(net, test.events) == test.labels).sum())
+    metrics = {
+        "accuracy": right / len(test.labels),
+        "n_test": len(test.labels),
+        "n_train": len(train.labels),
+        "notes": {"train": list(train.notes), "test": list(test.notes)},
+    }
+    weights = io.BytesIO()
+    torch.save(net.state_dict(), weights)
+    write_atomic(out / "digits.pt", weights.getvalue())
+    write_json(out / "card.json", _card(net, weights.getvalue(), data, settings, metrics))
+    write_json(out / "metrics.json", metrics)
+    return metrics
+
+
+def load_splits(data: Path | None, seed: int) -> tuple[Clips, Clips]:
+    """Return the train and the test split: of recordings where given, else of generated speech.
+
+    Raises
+    ------
+    BadInput
+        The directory is not what `load_recordings` reads.
+    """
+    if data is None:
+        return speech_clips(N_TRAIN, seed, "train"), speech_clips(N_TEST, seed, "test")
+    return load_recordings(data, "train"), load_recordings(data, "test")
+
+
+def _digest(clips):
+    """Fingerprint of events and labels."""
+    return hashlib.sha256(clips.events.tobytes() + clips.labels.tobytes()).hexdigest()[:16]
+
+
+def _card(net, weights, data, settings, metrics):
+    """What anyone who gets the weights must know of them."""
+    command = ["lavalier", "train", "digits", "--seed", str(settings.seed)]
+    command += ["--epochs", str(settings.epochs)]
+    if data is None:
+        source, licence = f"embedded generator of digit-like speech, seed {settings.seed}", "BSD-3-Clause"
+    else:
+        source, licence = f"recordings: {Path(data).name}", "that of the recordings"
+        command += ["--data", str(data)]
+    linears = (net.fc1, net.fc2, net.fc3)
+    sizes = "-".join(str(n) for n in (net.fc1.in_features, *(fc.out_features for fc in linears)))
+    return {
+        "name": "digits",
+        "network": f"{sizes}, snn.Leaky with zero reset, integrator readout",
+        "data": source,
+        "licence": licence,
+        "seed": settings.seed,
+        "epochs": settings.epochs,
+        "accuracy": metrics["accuracy"],
+        "n_test": metrics["n_test"],
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("lavalier", "torch", "snntorch", "lightning", "numpy")},
+        },
+        "command": shlex.join(command),
+    }

@@ -1,0 +1,105 @@
+"""What is learned and how: the loss, the optimizer, and a batch drawn from seed and epoch alone.
+
+It works for any network from events to a readout membrane, and writes nothing.
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch.nn import functional
+
+from .augment import augment
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a run, beside network and data.
+
+    Parameters
+    ----------
+    epochs, batch : int
+        Passes over the data; clips per step.
+    seed : int
+        Of order and augmentation.
+    learning_rate : float
+        At its peak, for all but the first layer.
+    input_scale : float
+        The first layer's weights are this much smaller than the others'.
+    label_smoothing : float, 0 to 1
+        Share of the target that goes to all classes alike.
+    average : float, 0 to 1
+        Share of the averaged weights kept per step.
+    """
+
+    epochs: int = 70
+    batch: int = 128
+    seed: int = 0
+    learning_rate: float = 1e-2
+    input_scale: float = 1 / 64
+    label_smoothing: float = 0.1
+    average: float = 0.99
+
+
+class Learner(LightningModule):
+    """A network, its running average, and the data that it learns from.
+
+    Batches are numbers: the learner holds the data, and draws their order and variants itself.
+    """
+
+    def __init__(self, net, events, labels, settings):
+        super().__init__()
+        self.net = copy.deepcopy(net)
+        self.averaged = copy.deepcopy(net).requires_grad_(False)
+        self.settings = settings
+        self.events = torch.from_numpy(events)
+        self.labels = torch.from_numpy(labels)
+        self.n_batches = max(1, len(events) // settings.batch)
+        self.loss, self.correct = 0.0, 0
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam; the rate rises over a tenth of the run, and falls along a cosine."""
+        first = list(next(self.net.children()).parameters())
+        others = [p for p in self.net.parameters() if all(p is not q for q in first)]
+        rate = self.settings.learning_rate
+        # Adam's steps are as large as the rate, whatever the gradient: small weights, small steps
+        groups = [
+            {"params": first, "lr": rate * self.settings.input_scale},
+            {"params": others, "lr": rate},
+        ]
+        optimizer = torch.optim.Adam(groups)
+        total = self.settings.epochs * self.n_batches
+
+        def share(step):
+            rise = min(1.0, (step + 1) / max(1, total // 10))
+            return rise * (0.5 + 0.5 * math.cos(math.pi * min(1.0, step / total)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_train_epoch_start(self):
+        self.generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.current_epoch)
+        self.order = torch.randperm(len(self.events), generator=self.generator)
+        self.loss, self.correct = 0.0, 0
+
+    def training_step(self, batch, batch_idx):
+        start = batch * self.settings.batch
+        chosen = self.order[start : start + self.settings.batch]
+        labels = self.labels[chosen]
+        scores = self.net(augment(self.events[chosen].float(), self.generator)).mean(1)
+        loss = functional.cross_entropy(scores, labels, label_smoothing=self.settings.label_smoothing)
+        self.loss += loss.item() / self.n_batches
+        self.correct += (scores.argmax(1) == labels).float().mean().item() / self.n_batches
+        return loss
+
+    @torch.no_grad()
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        self.net.constrain()
+        for kept, new in zip(self.averaged.parameters(), self.net.parameters(), strict=True):
+            kept.lerp_(new, 1 - self.settings.average)
