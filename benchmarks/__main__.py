@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lavalier.simulate.errors import LavalierError
-from lavalier.simulate.files import atomic
+from lavalier.simulate.files import write_json
 
 from . import digits, start
 from .measure import Disturbed, Figure
@@ -55,8 +55,7 @@ def _keep(figures: list[Figure]) -> None:
     """Replace these figures in results.json and leave the others."""
     kept = {e["name"]: e for e in json.loads(RESULTS.read_text())} if RESULTS.exists() else {}
     kept |= {figure.name: figure.to_json() for figure in figures}
-    with atomic(RESULTS) as temporary:
-        temporary.write_text(json.dumps([kept[name] for name in sorted(kept)], indent=2) + "\n")
+    write_json(RESULTS, [kept[name] for name in sorted(kept)])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import typer
 
 from lavalier.simulate.errors import BadInput, LavalierError, Mismatch, NotAvailable
 
+CALIBRATION = 200  # samples that quantize looks at: more cost time and change nothing
+
 app = typer.Typer(
     help="Trained spiking networks for sound, on Loihi-class chips, without surprises.",
     add_completion=False,
@@ -79,8 +81,8 @@ def train_digits(
     _need("lightning", "train")
     from lavalier.train.digits import EPOCHS, train_digits
 
-    metrics = train_digits(out, data, seed, epochs or EPOCHS, force, resume)
-    _print(metrics if as_json else "".join(f"{name}: {value}\n" for name, value in metrics.items()))
+    metrics = train_digits(out, data, seed, EPOCHS if epochs is None else epochs, force, resume)
+    _print(metrics if as_json else _trained(metrics, out))
 
 
 @app.command()
@@ -122,7 +124,7 @@ def quantize(
     from lavalier.export import quantize, read
     from lavalier.sources import load_source
 
-    source = None if blind else load_source(calibration, data, "train")
+    source = None if blind else load_source(calibration, data, "train").take(CALIBRATION)
     program = quantize(read(graph), None if source is None else source.x, weight_bits=bits)
     program.save(out)
     _say(
@@ -219,6 +221,15 @@ def energy(
 
     priced = price(Program.load(program), Trace.load(trace), device)
     _print(priced.to_json() if as_json else priced.to_text())
+
+
+def _trained(metrics: dict, out: Path) -> str:
+    lines = [f"note: {split}: {note}" for split, notes in metrics["notes"].items() for note in notes]
+    lines.append(f"trained on {metrics['n_train']} clips, tested on {metrics['n_test']} others")
+    lines.append(f"float accuracy        {100 * metrics['accuracy']:.1f} %")
+    lines.append(f"fixed-point accuracy  {100 * metrics['fixed_accuracy']:.1f} %")
+    lines.append(f"written: {out} (digits.pt, graph.nir, program.nir, card.json, metrics.json)")
+    return "\n".join(lines) + "\n"
 
 
 def _finish(run, check: bool, out: Path | None, as_json: bool) -> None:

@@ -5,7 +5,6 @@ was not run is not printed.
 """
 
 import hashlib
-import json
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from lavalier.models.log_mel import STEP_S
 from lavalier.models.readout import decide
 from lavalier.simulate import compare, energy, fast, reference, run
 from lavalier.simulate.errors import Mismatch
-from lavalier.simulate.files import atomic
+from lavalier.simulate.files import write_json
 from lavalier.simulate.pricing import Energy, micro
 from lavalier.simulate.program import Program
 from lavalier.simulate.trace import Trace
@@ -166,7 +165,7 @@ def _write_run(out: Path, graph, program: Program, result: DemoResult, traces: d
     program.save(out / "program.nir")
     for name, trace in traces.items():
         trace.save(out / "traces" / f"{name}.npz")
-    _write_json(out / "metrics.json", result.to_json())
+    write_json(out / "metrics.json", result.to_json())
     parts = ("lavalier", "nir", "numpy", "numba", "torch", "snntorch") + (() if result.lava else ("lava-nc",))
     card = {
         "command": "lavalier demo",
@@ -177,9 +176,4 @@ def _write_run(out: Path, graph, program: Program, result: DemoResult, traces: d
             for name in ("graph.nir", "program.nir")
         },
     }
-    _write_json(out / "card.json", card)
-
-
-def _write_json(path: Path, content: dict) -> None:
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
+    write_json(out / "card.json", card)

@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -33,3 +34,15 @@ def atomic(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: dict | list) -> None:
+    """Write plain data as a text file, atomically.
+
+    Raises
+    ------
+    BadInput
+        The folder does not exist or cannot be written.
+    """
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")

@@ -14,8 +14,11 @@ import snntorch as snn
 import torch
 
 import lavalier.models
+from lavalier import simulate
 from lavalier.models.digits import MAX_BETA, DigitNet, load
 from lavalier.models.neurons import Integrator
+from lavalier.models.readout import decide
+from lavalier.simulate import Program
 from lavalier.simulate.errors import BadInput
 from lavalier.train import digits as digits_run
 from lavalier.train.augment import augment
@@ -233,7 +236,8 @@ def test_a_run_writes_weights_card_and_metrics(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "cwd")
     metrics = train_digits(tmp_path / "run", seed=3, epochs=1, progress=False)
     files = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
-    names = {"digits.pt", "card.json", "metrics.json", "settings.json", "checkpoints/last.ckpt"}
+    names = {"digits.pt", "graph.nir", "program.nir", "card.json", "metrics.json"}
+    names |= {"settings.json", "checkpoints/last.ckpt"}
     assert files == {f"run/{name}" for name in names}
     card = json.loads((tmp_path / "run/card.json").read_text())
     assert metrics == json.loads((tmp_path / "run/metrics.json").read_text())
@@ -246,6 +250,9 @@ def test_a_run_writes_weights_card_and_metrics(small, tmp_path, monkeypatch):
     test = speech_clips(20, 3, "test")
     right = (classify(load(tmp_path / "run/digits.pt"), test.events) == test.labels).mean()
     assert right == metrics["accuracy"]
+    program = Program.load(tmp_path / "run/program.nir")
+    fixed = (decide(simulate.run(program, test.events).output) == test.labels).mean()
+    assert fixed == metrics["fixed_accuracy"]
 
 
 def test_checkpoints_hold_no_code(small, tmp_path):

@@ -8,20 +8,27 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from ..export import from_torch, quantize, write
 from ..models.digits import INPUT_SCALE, DigitNet
+from ..models.log_mel import STEP_S
+from ..models.readout import decide
+from ..simulate import run
 from ..simulate.errors import BadInput
+from ..simulate.files import atomic, write_json
 from .clips import Clips
 from .fit import classify, fit
 from .learner import Settings
 from .recordings import load_recordings
-from .run_folder import check_folder, check_resumed, start_run, write_atomic, write_json
+from .run_folder import check_folder, check_resumed, start_run
 from .speech import speech_clips
 
 N_TRAIN, N_TEST = 2000, 500  # clips of the generator
+EXPORT_CLIPS, CALIBRATION_CLIPS = 20, 200
 EPOCHS = Settings.epochs
-WRITES = ("digits.pt", "card.json", "metrics.json", "checkpoints")
+WRITES = ("digits.pt", "graph.nir", "program.nir", "card.json", "metrics.json", "checkpoints")
 
 
 def train_digits(
@@ -38,8 +45,8 @@ def train_digits(
     Parameters
     ----------
     out : path
-        Gets `digits.pt` (state_dict), `card.json`, `metrics.json`, `settings.json` and
-        `checkpoints/`.
+        Gets `digits.pt` (state_dict), `graph.nir`, `program.nir`, `card.json`, `metrics.json`,
+        `settings.json` and `checkpoints/`.
     data : path, optional
         Recordings in FSDD's layout; without it the embedded generator speaks.
     seed : int, 0 or more
@@ -56,7 +63,8 @@ def train_digits(
     Returns
     -------
     metrics : dict
-        accuracy (0 to 1), n_test, n_train, notes, as in `metrics.json`.
+        accuracy in floats and fixed_accuracy in the chip's integers (0 to 1), n_test, n_train, notes,
+        as in `metrics.json`.
 
     Raises
     ------
@@ -76,16 +84,22 @@ def train_digits(
     torch.manual_seed(seed)
     net = fit(DigitNet(), train.events, train.labels, settings, out / "checkpoints", progress)
 
-    right = int((classify(net, test.events) == test.labels).sum())
+    graph = from_torch(net, train.events[:EXPORT_CLIPS], dt=STEP_S)
+    program = quantize(graph, train.events[:: max(1, len(train.events) // CALIBRATION_CLIPS)])
+    fixed = decide(run(program, test.events).output)
     metrics = {
-        "accuracy": right / len(test.labels),
+        "accuracy": float(np.mean(classify(net, test.events) == test.labels)),
+        "fixed_accuracy": float(np.mean(fixed == test.labels)),
         "n_test": len(test.labels),
         "n_train": len(train.labels),
         "notes": {"train": list(train.notes), "test": list(test.notes)},
     }
     weights = io.BytesIO()
     torch.save(net.state_dict(), weights)
-    write_atomic(out / "digits.pt", weights.getvalue())
+    with atomic(out / "digits.pt") as temporary:
+        temporary.write_bytes(weights.getvalue())
+    write(graph, out / "graph.nir")
+    program.save(out / "program.nir")
     write_json(out / "card.json", _card(net, weights.getvalue(), data, settings, metrics))
     write_json(out / "metrics.json", metrics)
     return metrics

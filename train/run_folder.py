@@ -1,12 +1,12 @@
 """The folder of a training run: who may write into it, and files that are whole or absent."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..simulate.errors import BadInput
+from ..simulate.files import write_json
 
 SETTINGS = "settings.json"
 
@@ -64,15 +64,3 @@ def check_resumed(out: Path, settings: dict) -> None:
         was, now = before.get(key), settings.get(key)
         if was != now:
             raise BadInput(f"{path}: {key} was {was}, now {now}; resume with the same, or use --force")
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file that is whole or absent, whenever the process is killed."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write a dict as a text file, atomically."""
-    write_atomic(path, (json.dumps(content, indent=2) + "\n").encode())
