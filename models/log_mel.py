@@ -82,7 +82,7 @@ def log_mel_events(samples: np.ndarray) -> np.ndarray:
     357-366; the mel formula, O'Shaughnessy 1987, Speech Communication, p. 150.
 
     >>> tone = np.sin(2 * np.pi * 1000 * np.arange(4000) / 8000)
-    >>> log_mel_events(tone).max(axis=0).argmax()
+    >>> int(log_mel_events(tone).max(axis=0).argmax())
     17
     >>> int(log_mel_events(np.zeros(4000)).sum())
     0

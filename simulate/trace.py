@@ -105,7 +105,8 @@ class Trace:
             The file is missing, cut short, or holds something else.
         """
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            with open(path, "rb") as file:
+                archive = np.load(file, allow_pickle=False)
                 arrays = {key: archive[key] for key in archive.files}
             return _from_arrays(arrays)
         except FileNotFoundError as error:

@@ -88,20 +88,17 @@ def test_every_public_name_exists():
 
 
 def modules() -> list[str]:
-    import lavalier
-
     found = ["lavalier.cli"]
     for stage in ("simulate", "export", "models", "train", "deploy"):
         package = importlib.import_module(f"lavalier.{stage}")
         found += [f"lavalier.{stage}.{m.name}" for m in pkgutil.iter_modules(package.__path__)]
-    assert len(found) > 30 and lavalier
-    return found
+    assert len(found) > 30
+    # these import Lava, which sets the start method of the whole process: for the worker alone
+    return [name for name in found if name not in ("lavalier.deploy.network", "lavalier.deploy.running")]
 
 
 @pytest.mark.parametrize("name", modules())
 def test_examples_in_docstrings(name):
-    if name.startswith("lavalier.deploy.") and name.split(".")[-1] in ("worker", "network", "processes"):
-        pytest.importorskip("lava", reason="needs Lava (Python 3.10)")
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0
 

@@ -57,7 +57,7 @@ def resonances(formants_hz: np.ndarray, tilt_db: float) -> np.ndarray:
     gains : complex (frames, bins)
 
     >>> neutral = resonances(np.array([[500.0, 1500.0, 2500.0, 3500.0]]), tilt_db=0.0)
-    >>> abs(neutral[0]).argmax() * SAMPLE_RATE / 256
+    >>> float(abs(neutral[0]).argmax() * SAMPLE_RATE / 256)
     500.0
     """
     z = np.exp(-2j * np.pi * _HZ / SAMPLE_RATE)
