@@ -11,6 +11,7 @@ import typer
 
 from lavalier.simulate.errors import BadInput, LavalierError, Mismatch, NotAvailable
 
+INTERRUPTED = 130  # what typer makes of Ctrl-C, and what shells expect
 CALIBRATION = 200  # samples that quantize looks at: more cost time and change nothing
 
 app = typer.Typer(
@@ -39,13 +40,15 @@ Check = Annotated[bool, typer.Option("--check", help="Run the reference too; eve
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; return 0, 1 with one line on stderr, or 2 for wrong usage."""
+    """Run a command; return 0, 1 with one line on stderr, 2 for wrong usage, or 130 after Ctrl-C."""
     try:
         app(argv, prog_name="lavalier")
     except LavalierError as error:
         print(f"lavalier: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            print("lavalier: interrupted", file=sys.stderr)
         return stop.code if isinstance(stop.code, int) else 1
     return 0
 
@@ -96,14 +99,14 @@ def export(
     _need("torch", "train")
     from lavalier.export import from_torch, write
     from lavalier.models.digits import load
-    from lavalier.models.log_mel import STEP_S
+    from lavalier.models.log_mel import N_BANDS, STEP_S
     from lavalier.sources import load_source
 
     try:
         module = load(weights)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    example = load_source(None, None).take(20)
+    example = load_source((N_BANDS,), None, None).take(20)
     graph = from_torch(module, example.x, dt=STEP_S)
     write(graph, out)
     _say(f"{out}: {len(graph.nodes)} nodes, dt {STEP_S:g} s; every spike of {len(example.x)} clips equal")
@@ -122,10 +125,12 @@ def quantize(
     """Round a NIR graph to the chip's registers; prints the Program."""
     _refuse_existing(out, force)
     from lavalier.export import quantize, read
+    from lavalier.running import input_shape
     from lavalier.sources import load_source
 
-    source = None if blind else load_source(calibration, data, "train").take(CALIBRATION)
-    program = quantize(read(graph), None if source is None else source.x, weight_bits=bits)
+    floats = read(graph)
+    source = None if blind else load_source(input_shape(floats), calibration, data, "train").take(CALIBRATION)
+    program = quantize(floats, None if source is None else source.x, weight_bits=bits)
     program.save(out)
     _say(
         "no calibration: the largest weight of a layer is the largest integer"
@@ -150,12 +155,12 @@ def simulate(
 ) -> None:
     """Run a Program in the chip's integers, or a NIR graph in floats."""
     _refuse_existing(out, force)
-    from lavalier.running import Run, load_network, run_network
+    from lavalier.running import Run, input_shape, load_network, run_network
     from lavalier.simulate.program import Program
     from lavalier.sources import load_source
 
     loaded = load_network(network)
-    source = load_source(input, data).take(samples)
+    source = load_source(input_shape(loaded), input, data).take(samples)
     trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
     if not isinstance(loaded, Program):
         engine = "floats"
@@ -178,12 +183,12 @@ def deploy(
     """Run a Program in Lava, guarded; all samples in one run."""
     _refuse_existing(out, force)
     from lavalier.deploy import run
-    from lavalier.running import Run
+    from lavalier.running import Run, input_shape
     from lavalier.simulate.program import Program
     from lavalier.sources import load_source
 
     loaded = Program.load(program)
-    source = load_source(input, data).take(samples)
+    source = load_source(input_shape(loaded), input, data).take(samples)
     with _progress("Lava") as progress:
         trace = run(loaded, source.x, tuple(loaded.populations), target, stall, progress)
     _finish(Run(loaded, source, trace, f"Lava ({target})"), check, out, as_json)

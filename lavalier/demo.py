@@ -18,7 +18,7 @@ from lavalier import deploy
 from lavalier.export import from_torch, quantize, read
 from lavalier.export.nir_graphs import first_difference, write
 from lavalier.models.digits import load
-from lavalier.models.log_mel import STEP_S
+from lavalier.models.log_mel import N_BANDS, STEP_S
 from lavalier.models.readout import decide
 from lavalier.simulate import compare, energy, fast, reference, run
 from lavalier.simulate.errors import Mismatch
@@ -103,7 +103,7 @@ def run_demo(out: Path | None, samples: int, say: Callable[[str], None]) -> Demo
         Two that must be equal are not; the first difference is named.
     """
     say("data: generating digit-like speech")
-    test = load_source(None, None)
+    test = load_source((N_BANDS,), None, None)
     calibration = speech_clips(CALIBRATION_CLIPS, EMBEDDED_SEED, "train").events
     say("export: from the state_dict to NIR, verified by running both")
     shipped = files("lavalier.models")

@@ -94,6 +94,16 @@ def load_network(path: Path) -> Program | nir.NIRGraph:
     return Program.load(path) if is_program(read_graph(path)) else read(path)
 
 
+def input_shape(network: Program | nir.NIRGraph) -> tuple[int, ...] | None:
+    """Return the shape of one step of input, or None if there are several inputs."""
+    if isinstance(network, Program):
+        shapes = [entry.shape for entry in network.inputs.values()]
+    else:
+        inputs = [node for node in network.nodes.values() if isinstance(node, nir.Input)]
+        shapes = [tuple(int(n) for n in node.input_type["input"]) for node in inputs]
+    return shapes[0] if len(shapes) == 1 else None
+
+
 def run_network(
     network: Program | nir.NIRGraph,
     x: np.ndarray,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lavalier.models.log_mel import N_BANDS
 from lavalier.simulate.errors import BadInput
 
 EMBEDDED_CLIPS = 500
@@ -42,11 +43,15 @@ class Source:
         return replace(self, x=self.x[index], labels=labels, notes=notes)
 
 
-def load_source(path: Path | None, data: Path | None, split: str = "test") -> Source:
+def load_source(
+    shape: tuple[int, ...] | None, path: Path | None, data: Path | None, split: str = "test"
+) -> Source:
     """Load what `--input` or `--data` name; the embedded test speech if neither does.
 
     Parameters
     ----------
+    shape : tuple of int, or None
+        What the network takes in one step; None for a network of several inputs.
     path : Path, optional
         A .npy array (batch, steps, *shape), or a wav file for the digits front end.
     data : Path, optional
@@ -57,12 +62,18 @@ def load_source(path: Path | None, data: Path | None, split: str = "test") -> So
     Raises
     ------
     BadInput
-        Both are given, or a file is not what it must be.
+        Both are given, a file is not what it must be, or the network does not take what the digits front
+        end gives.
     """
     if path and data:
         raise BadInput("give --input or --data, not both")
+    if path and path.suffix == ".npy":
+        return _array(path)
+    if shape != (N_BANDS,):
+        takes = "several inputs" if shape is None else f"events of shape {shape}"
+        raise BadInput(f"the network takes {takes}, sound is turned into ({N_BANDS},): give a .npy array")
     if path:
-        return _array(path) if path.suffix == ".npy" else _recording(path)
+        return _recording(path)
     if data:
         from lavalier.train.recordings import load_recordings
 

@@ -180,6 +180,17 @@ def test_bad_programs_and_arrays_are_one_clear_line(folder, tmp_path, capsys):
     assert "at least 1" in fails(capsys, "simulate", folder / "program.nir", "--input", x, "--samples", "0")
 
 
+def test_a_network_that_does_not_take_sound_needs_an_array(folder, tmp_path, capsys):
+    for command in (
+        ["simulate", folder / "program.nir"],
+        ["simulate", folder / "graph.nir", "--input", wav(tmp_path / "a.wav", tone())],
+        ["deploy", folder / "program.nir", "--data", tmp_path],
+        ["quantize", folder / "graph.nir", "-o", tmp_path / "p.nir"],
+    ):
+        said = fails(capsys, *command)
+        assert "takes events of shape (12,), sound is turned into (40,): give a .npy array" in said
+
+
 def test_an_existing_output_is_kept_without_force(folder, tmp_path, capsys):
     out = tmp_path / "out"
     out.write_text("precious")
