@@ -7,8 +7,9 @@ Source: Lava 0.10.0, lava/proc/{lif,dense}/models.py; names as in `simulate.trac
 
 import numpy as np
 
+from ..simulate.connections import Dense
 from ..simulate.neurons import Neuron
-from ..simulate.program import Dense, Program
+from ..simulate.program import Program
 from ..simulate.ranges import DECAY_ONE, V_MAX, V_SHIFT
 from ..simulate.trace import COUNTERS, Counts
 from .recording import Recording

@@ -6,7 +6,8 @@ import numpy as np
 from lava.proc.dense.process import Dense as LavaDense
 from lava.utils.weightutils import SignMode
 
-from ..simulate.program import Dense, Program
+from ..simulate.connections import Dense
+from ..simulate.program import Program
 from .neurons import PROCESSES
 from .pipeline import reset_offset
 from .processes.process import Source

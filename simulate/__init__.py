@@ -6,8 +6,8 @@ The ground floor: it imports no other stage, and neither torch nor Lava.
 from importlib import import_module
 
 _NAMES = {
-    "Input": ".program",
-    "Dense": ".program",
+    "Input": ".connections",
+    "Dense": ".connections",
     "Program": ".program",
     "LIF": ".neurons",
     "LI": ".neurons",

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from . import kernels
+from .connections import Dense
 from .errors import BadInput
 from .events import check_events, check_record
 from .neurons import LI, LIF
-from .program import Dense, Program
+from .program import Program
 from .ranges import DECAY_ONE, V_SHIFT
 from .trace import COUNTERS, Counts, Trace, collect
 

@@ -136,19 +136,11 @@ def integrate(a_in, left_u, left_v, bias, threshold, spikes, u_kept, v_kept, n_s
 def _step_memoryless(a_in, u, v, left_v, bias, threshold, spikes):
     fired, active, wraps, cuts = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
     for j in range(u.size):
-        before = u[j] | v[j]
         c = np.int32(a_in[j] << 6)
-        w = _wrapped(c)
-        total = np.int32(np.int32(_decayed(v[j], left_v[j]) + w) + bias[j])
-        cut = min(max(total, np.int32(-V_LIMIT)), np.int32(V_LIMIT))
-        s = cut > threshold[j]
-        u[j] = w
-        v[j] = np.int32(0) if s else cut
+        u[j], v[j], s, a, w, k = _updated(c, u[j], v[j], left_v[j], bias[j], threshold[j])
         spikes[j] = s
-        fired = np.int32(fired + s)
-        active = np.int32(active + ((before | w | cut) != 0))
-        wraps = np.int32(wraps + (w != c))
-        cuts = np.int32(cuts + (cut != total))
+        fired, active = np.int32(fired + s), np.int32(active + a)
+        wraps, cuts = np.int32(wraps + w), np.int32(cuts + k)
     return fired, active, wraps, cuts
 
 
@@ -156,20 +148,24 @@ def _step_memoryless(a_in, u, v, left_v, bias, threshold, spikes):
 def _step(a_in, u, v, left_u, left_v, bias, threshold, spikes):
     fired, active, wraps, cuts = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
     for j in range(u.size):
-        before = u[j] | v[j]
         c = np.int32(_decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
-        w = _wrapped(c)
-        total = np.int32(np.int32(_decayed(v[j], left_v[j]) + w) + bias[j])
-        cut = min(max(total, np.int32(-V_LIMIT)), np.int32(V_LIMIT))
-        s = cut > threshold[j]
-        u[j] = w
-        v[j] = np.int32(0) if s else cut
+        u[j], v[j], s, a, w, k = _updated(c, u[j], v[j], left_v[j], bias[j], threshold[j])
         spikes[j] = s
-        fired = np.int32(fired + s)
-        active = np.int32(active + ((before | w | cut) != 0))
-        wraps = np.int32(wraps + (w != c))
-        cuts = np.int32(cuts + (cut != total))
+        fired, active = np.int32(fired + s), np.int32(active + a)
+        wraps, cuts = np.int32(wraps + w), np.int32(cuts + k)
     return fired, active, wraps, cuts
+
+
+@kernel
+def _updated(current, u, v, left_v, bias, threshold):
+    """One neuron: u, v, whether it spiked, was active, wrapped, was cut."""
+    wrapped = _wrapped(current)
+    total = np.int32(np.int32(_decayed(v, left_v) + wrapped) + bias)
+    cut = min(max(total, np.int32(-V_LIMIT)), np.int32(V_LIMIT))
+    spiked = cut > threshold
+    active = (u | v | wrapped | cut) != 0
+    left = np.int32(0) if spiked else cut
+    return wrapped, left, spiked, active, wrapped != current, cut != total
 
 
 @kernel

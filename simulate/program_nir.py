@@ -19,9 +19,10 @@ from collections.abc import Mapping
 import nir
 import numpy as np
 
+from .connections import Dense, Input
 from .errors import BadInput
 from .neurons import LIF, NEURONS, Neuron
-from .program import Dense, Input, Program
+from .program import Program
 from .ranges import DECAY_ONE, V_SHIFT
 
 VERSION = 1

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .connections import Dense
 from .events import check_events, check_record
 from .neurons import LI, LIF
-from .program import Dense, Program
+from .program import Program
 from .trace import COUNTERS, Counts, Trace, collect
 
 M = 1 << 23

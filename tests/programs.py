@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from lavalier.simulate import LI, LIF, Dense, Input, Program, Trace, compare
-from lavalier.simulate.program import weight_step
+from lavalier.simulate.connections import weight_step
 from lavalier.simulate.ranges import RANGES
 
 

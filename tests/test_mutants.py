@@ -23,7 +23,7 @@ MUTANTS = [
     ("reference.py", "else total >> -weight_exp", "else shift_toward_zero(total, -weight_exp)"),
     ("reference.py", "return (x + (1 << 31)) % (1 << 32) - (1 << 31)", "return x"),
     ("kernels.py", "left_u[j]) + np.int32(a_in[j] << 6)", "left_u[j]) + np.int32(a_in[j] << 5)"),
-    ("kernels.py", "s = cut > threshold[j]", "s = cut >= threshold[j]"),
+    ("kernels.py", "spiked = cut > threshold", "spiked = cut >= threshold"),
     ("kernels.py", "if w <= -HALF_RANGE else w", "if w < -HALF_RANGE else w"),
     ("kernels.py", "if current > HALF_RANGE", "if current >= HALF_RANGE"),
     ("kernels.py", "V_LIMIT = (1 << 23) - 1", "V_LIMIT = 1 << 23"),

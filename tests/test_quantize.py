@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from lavalier import export
 from lavalier.export.populations import populations
 from lavalier.simulate import LI, LIF, Program, run
+from lavalier.simulate.connections import weight_step
 from lavalier.simulate.errors import BadInput, OutOfRange, Unsupported
-from lavalier.simulate.program import weight_step
 from lavalier.simulate.program_nir import to_nir
 
 from .programs import programs

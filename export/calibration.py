@@ -1,0 +1,106 @@
+"""The scale of a population: as large as registers and observed states allow, and rounding least."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import nir
+import numpy as np
+
+from ..simulate.errors import BadInput, OutOfRange
+from ..simulate.interpreter import euler, graph_dt, run_graph
+from ..simulate.ranges import RANGES, V_MAX
+from .populations import Population
+from .rounding import BIAS_LIMIT, UNIT, Scale, round_weights, span
+
+V_LIMIT = V_MAX // UNIT  # largest membrane, in weight units
+A_IN_LIMIT = 2**15 - 1  # the chip's width of a_in; Lava's CPU models do not enforce it
+HEADROOM = 2.0  # room above the largest state seen in calibration
+CLIPS = 2.0 ** -np.arange(0, 4.25, 0.25)  # shares of the largest weight that may become the largest integer
+BLIND_VTH = 1 << 12  # threshold without calibration: 12 bits fine, 5 bits of room above
+
+
+class Observed(NamedTuple):
+    """What calibration showed: events of each source, and how far each population's a_in and v went."""
+
+    largest_event: dict[str, int]
+    moments: dict[str, np.ndarray]  # sum over steps of event x event, (n, n)
+    a_in: dict[str, float]
+    v: dict[str, float]
+
+
+def observe(
+    graph: nir.NIRGraph, floats: list[Population], calibration: np.ndarray | Mapping[str, np.ndarray]
+) -> Observed:
+    inputs = [n for n, node in graph.nodes.items() if isinstance(node, nir.Input)]
+    x = calibration if isinstance(calibration, Mapping) else dict.fromkeys(inputs[:1], calibration)
+    for name, values in x.items():
+        if not (np.size(values) and np.min(values) >= 0 and np.array_equal(values, np.floor(values))):
+            raise BadInput(f"calibration for '{name}' must hold whole numbers, 0 or more")
+    trace = run_graph(graph, x, record=[p.name for p in floats])
+    sent = {name: np.asarray(values, float) for name, values in x.items()} | dict(trace.spikes)
+    events = {name: values.reshape(-1, int(np.prod(values.shape[2:]))) for name, values in sent.items()}
+    a_in, v = {}, {}
+    for p in floats:
+        arriving = sum(events[source] @ w.T for source, w in p.weights.items())
+        a_in[p.name] = float(np.max(np.abs(arriving), initial=0))
+        current = a_in[p.name]
+        if p.name in trace.u:
+            gain = euler(graph.nodes[p.name], graph_dt(graph)).gain
+            current = float(np.abs(trace.u[p.name] * gain).max())
+        # before a reset v is at most what was left, plus the current, plus the bias
+        v[p.name] = float(np.abs(trace.v[p.name]).max() + current + np.abs(p.bias).max(initial=0))
+    moments = {name: e.T @ e for name, e in events.items()}
+    largest = {name: int(np.max(values)) for name, values in x.items()}
+    return Observed(largest, moments, a_in, v)
+
+
+def choose_scale(p: Population, observed: Observed | None, bits: int) -> Scale:
+    """Of the scales that fit, the one whose rounded weights err least on the calibration events."""
+    limit = _largest_scale(p, observed)
+    largest = max((np.abs(w).max(initial=0) for w in p.weights.values()), default=0)
+    if not largest:
+        return Scale(min(limit, float(UNIT)))
+    finest = [(clip, span(bits) / (clip * largest)) for clip in (CLIPS if observed else CLIPS[:1])]
+    scales = [Scale(value, clip) for clip, base in finest if (value := _shifted(base, limit)) is not None]
+    if not scales:
+        raise OutOfRange(
+            f"'{p.name}': threshold, bias or membrane need a scale below {limit:.3g}, which the weights "
+            f"of up to {largest:.3g} cannot have; scale the layer's weights and threshold together"
+        )
+    if observed is None:
+        return scales[0]
+    errors = [_rounding_error(p, s, bits, observed) for s in scales]
+    return scales[int(np.argmin(errors))]
+
+
+def _largest_scale(p: Population, observed: Observed | None) -> float:
+    """Upper limit of S from every register it fills, and from the states seen."""
+    limits = [BIAS_LIMIT / UNIT / np.abs(p.bias).max(initial=0) if np.any(p.bias) else np.inf]
+    if p.threshold is not None and np.any(p.threshold):
+        limits.append((RANGES["vth"][1] if observed else BLIND_VTH) / p.threshold.max())
+    if observed is not None:
+        limits += [
+            room / HEADROOM / seen
+            for room, seen in ((A_IN_LIMIT, observed.a_in[p.name]), (V_LIMIT, observed.v[p.name]))
+            if seen
+        ]
+    elif p.threshold is None:
+        limits.append(span(8) / max((np.abs(w).max(initial=0) for w in p.weights.values()), default=0))
+    return min(limits)
+
+
+def _shifted(scale: float, limit: float) -> float | None:
+    """Return scale * 2^weight_exp for the largest exponent within `limit`, or None if there is none."""
+    low, high = RANGES["weight_exp"]
+    exp = min(high, int(np.floor(np.log2(limit / scale)))) if limit < np.inf else 0
+    return scale * 2.0**exp if exp >= low else None
+
+
+def _rounding_error(p: Population, scale: Scale, bits: int, observed: Observed) -> float:
+    """Squared error of a_in over the calibration events."""
+    error = 0.0
+    for source, weights in p.weights.items():
+        rounded = round_weights(weights, scale, bits)
+        wrong = np.ldexp(rounded.integers, rounded.exp) / scale.value - weights
+        error += float(np.einsum("ij,jk,ik", wrong, observed.moments[source], wrong))
+    return error

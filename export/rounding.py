@@ -1,0 +1,90 @@
+"""Floats to the integers of one scale: weights, bias, and whether nothing is lost.
+
+S is in weight units per unit of the float membrane: a threshold of 1 becomes vth = S.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..simulate.connections import weight_step
+from ..simulate.errors import OutOfRange
+from ..simulate.ranges import DECAY_ONE, RANGES, V_SHIFT
+from .populations import Population
+
+UNIT = 1 << V_SHIFT
+BIAS_LIMIT = RANGES["bias_mant"][1] << RANGES["bias_exp"][1]
+
+
+class Scale(NamedTuple):
+    """S, and the share of the largest weight that becomes the largest integer."""
+
+    value: float
+    clip: float = 1.0
+
+
+class Rounded(NamedTuple):
+    integers: np.ndarray
+    exp: int
+
+
+def span(bits: int) -> int:
+    """Integer that the largest weight becomes: the positive end; with 1 bit there is only -256."""
+    return 256 - weight_step(bits) if bits > 1 else 256
+
+
+def round_weights(weights: np.ndarray, scale: Scale, bits: int) -> Rounded:
+    """Round S w to integers * 2^exp: exactly if some exponent allows it, else to the nearest."""
+    low, high = RANGES["weight_exp"]
+    scaled = weights * scale.value
+    exact = _exact_exponent(scaled, bits)
+    if exact is not None:
+        return Rounded(np.rint(np.ldexp(scaled, -exact)).astype(np.int64), exact)
+    step = weight_step(bits)
+    reach = scale.clip * np.abs(scaled).max()
+    exp = int(np.ceil(np.log2(reach / span(bits)) - 1e-9))
+    if exp > high:
+        raise OutOfRange(f"weights of {reach:.3g} at scale {scale.value:.3g} need a weight_exp above {high}")
+    exp = max(exp, low)
+    integers = np.rint(np.ldexp(scaled, -exp) / step) * step
+    return Rounded(np.clip(integers, -256, 256 - step).astype(np.int64), exp)
+
+
+def _exact_exponent(scaled: np.ndarray, bits: int) -> int | None:
+    low, high = RANGES["weight_exp"]
+    for exp in sorted(range(low, high + 1), key=abs):
+        integers = np.ldexp(scaled, -exp) / weight_step(bits)
+        fits = np.all((integers >= -(2 ** (bits - 1))) & (integers < 2 ** (bits - 1)))
+        if fits and _whole(integers):
+            return exp
+    return None
+
+
+def round_bias(p: Population, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mantissa and the smallest exponent that holds 64 S b, for each neuron."""
+    target = scale * p.bias * UNIT
+    exps = np.arange(RANGES["bias_exp"][1] + 1)
+    mants = np.rint(np.ldexp(target[:, None], -exps))
+    fits = np.abs(mants) <= RANGES["bias_mant"][1]
+    if not fits[:, -1].all():
+        raise OutOfRange(
+            f"'{p.name}': bias {np.abs(p.bias).max():.3g} at scale {scale:.3g} exceeds {BIAS_LIMIT}"
+        )
+    exp = fits.argmax(axis=1)
+    return mants[np.arange(len(exp)), exp].astype(np.int64), exp
+
+
+def on_grid(p: Population, bits: int) -> bool:
+    """Whether S = 1 loses nothing."""
+    registers = [p.bias * UNIT, DECAY_ONE * (1 - p.alpha), DECAY_ONE * (1 - p.beta)]
+    if p.threshold is not None:
+        registers.append(p.threshold)
+    if not all(_whole(r) for r in registers) or np.abs(p.bias).max(initial=0) * UNIT > BIAS_LIMIT:
+        return False
+    mant, exp = round_bias(p, 1.0)
+    exact_bias = np.array_equal(mant << exp, np.rint(p.bias * UNIT))
+    return exact_bias and all(_exact_exponent(w, bits) is not None for w in p.weights.values())
+
+
+def _whole(values: np.ndarray) -> bool:
+    return bool(np.all(np.abs(values - np.rint(values)) < 1e-6))
