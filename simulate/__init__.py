@@ -1,6 +1,7 @@
 """What a network means when it runs: Program and Trace, the law of arithmetic, and what follows.
 
-The ground floor: it imports no other stage, and neither torch nor Lava.
+The ground floor: it imports no other stage, and neither torch nor Lava. `run` takes the fast way;
+`reference.run` and `fast.run` name theirs.
 """
 
 from importlib import import_module
@@ -20,10 +21,13 @@ _NAMES = {
     "energy": ".pricing",
     "Energy": ".pricing",
 }
-__all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
+_MODULES = ("fast", "reference")
+__all__ = [*_NAMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str):
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _NAMES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return getattr(import_module(_NAMES[name], __name__), name)
