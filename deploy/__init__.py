@@ -5,12 +5,13 @@ process of a run, which a guard watches and ends (`guard.py`).
 """
 
 from importlib import import_module
+from typing import Any
 
 _NAMES = {"run": ".execute", "missing": ".targets"}
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return getattr(import_module(_NAMES[name], __name__), name)

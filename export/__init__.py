@@ -4,6 +4,7 @@ Only `from_torch` needs torch; a NIR file from anywhere enters at `read`.
 """
 
 from importlib import import_module
+from typing import Any
 
 _NAMES = {
     "read": ".nir_graphs",
@@ -14,7 +15,7 @@ _NAMES = {
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return getattr(import_module(_NAMES[name], __name__), name)

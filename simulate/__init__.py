@@ -5,6 +5,7 @@ The ground floor: it imports no other stage, and neither torch nor Lava. `run` t
 """
 
 from importlib import import_module
+from typing import Any
 
 _NAMES = {
     "Input": ".connections",
@@ -25,7 +26,7 @@ _MODULES = ("fast", "reference")
 __all__ = [*_NAMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f".{name}", __name__)
     if name not in _NAMES:
