@@ -193,33 +193,6 @@ def test_betas_stay_in_the_registers_range(clips, tmp_path):
     assert trained.hidden1.beta.min() == 0 and trained.hidden1.beta.max() == MAX_BETA
 
 
-def hidden_spikes(net, events):
-    """Sum of all hidden spikes, and the output."""
-    spikes = []
-    hooks = [
-        cell.register_forward_hook(lambda *call: spikes.append(call[2][0].sum().item()))
-        for cell in (net.hidden1, net.hidden2)
-    ]
-    with torch.no_grad():
-        output = net(events)
-    for hook in hooks:
-        hook.remove()
-    return sum(spikes), output
-
-
-def test_biases_stay_too_small_to_spike_alone(clips, tmp_path):
-    net = DigitNet(n_hidden=(12, 10))
-    with torch.no_grad():
-        net.fc1.bias.fill_(0.5)
-        net.fc2.bias.fill_(-0.5)
-    silence = torch.zeros(1, 500, 40)
-    assert hidden_spikes(net, silence)[0] > 0
-    settings = Settings(epochs=1, average=0.0)
-    trained = fit(net, clips.events, clips.labels, settings, tmp_path, progress=False)
-    assert hidden_spikes(trained, silence)[0] == 0
-    assert (trained.fc1.bias > 0).all() and (trained.fc2.bias < -0.4).all()
-
-
 def test_progress_is_one_line_per_epoch_or_nothing(clips, tmp_path, capsys):
     net = DigitNet(n_hidden=(12, 10))
     fit(net, clips.events, clips.labels, Settings(epochs=2), tmp_path / "a", progress=True)
@@ -394,12 +367,6 @@ def test_the_shipped_network_scores_what_its_card_says():
     test = speech_clips(card["n_test"], card["seed"], "test")
     right = (classify(load(SHIPPED / "digits.pt"), test.events) == test.labels).mean()
     assert right == pytest.approx(card["accuracy"], abs=0.005) and right >= 0.95
-
-
-def test_the_shipped_network_is_silent_in_silence():
-    net = load(SHIPPED / "digits.pt")
-    assert hidden_spikes(net, torch.zeros(1, 500, 40))[0] == 0
-    assert hidden_spikes(net, torch.full((1, 500, 40), 200.0))[0] > 0
 
 
 # real recordings

@@ -35,7 +35,7 @@ class Settings:
         Share of the averaged weights kept per step.
     """
 
-    epochs: int = 70
+    epochs: int = 60
     batch: int = 128
     seed: int = 0
     learning_rate: float = 1e-2
