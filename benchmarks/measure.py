@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 
 ROUNDS = 15
+SETTLE_S = 0.3  # OpenMP's threads spin for 0.2 s after their work, and would take part in the next one's time
 DISTURBED = 1.5  # a peer whose 2 threads take this much longer than 1 has a busy neighbor
 
 
@@ -56,11 +57,18 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def times_in_turn(rounds: int, *runs: Callable[[], object]) -> list[list[float]]:
-    """Time several calls in turn, A B C A B C ...; one list of seconds for each, after one warm-up."""
-    for run in runs:
-        run()
-    taken = [[seconds(run) for run in runs] for _ in range(rounds)]
+    """Time several calls in turn, A B C A B C ...; one list of seconds for each.
+
+    Each call is timed after one that is not: with the machine at rest, and its own data in the caches.
+    """
+    taken = [[_settled(run) for run in runs] for _ in range(rounds)]
     return [list(column) for column in zip(*taken, strict=True)]
+
+
+def _settled(run: Callable[[], object]) -> float:
+    time.sleep(SETTLE_S)
+    run()
+    return seconds(run)
 
 
 def ratio(name: str, ours: list[float], peer: list[float], unit: str, goal: float | None) -> Figure:

@@ -21,7 +21,8 @@ from .program import Program
 from .ranges import DECAY_ONE, V_SHIFT
 from .trace import COUNTERS, Counts, Trace, collect
 
-CHUNK_BYTES = 1 << 20  # synaptic input of the samples that one thread holds at a time: about an L2 cache
+LANES = 16  # neurons and channels are padded to a multiple: whole vectors, whole words
+CHUNK_BYTES = 1 << 22  # spikes and synaptic input that one thread holds at a time
 NEVER = (1 << 23) - 1  # v does not exceed this
 
 
@@ -64,7 +65,8 @@ class _Synapses(NamedTuple):
 
     connection: Dense
     graded: bool
-    rows: np.ndarray  # int16 (n_in, n_out)
+    rows: np.ndarray  # half the weights (n_in, n_out padded); their lowest bit is always 0
+    shift: int
     total: type  # type that holds every sum of rows
     fan_out: np.ndarray
 
@@ -72,21 +74,33 @@ class _Synapses(NamedTuple):
     def of(cls, program: Program, connection: Dense) -> "_Synapses":
         source = program.inputs.get(connection.source)
         graded = source is not None and source.message_bits > 0
-        rows = np.ascontiguousarray(connection.weights.T, dtype=np.int16)
-        largest = np.abs(connection.weights).sum(axis=1).max(initial=0)
-        narrow = not graded and largest <= np.iinfo(np.int16).max
-        return cls(connection, graded, rows, np.int16 if narrow else np.int32, connection.fan_out)
+        # 128 * 255 is the largest product of half a weight and 8 bits
+        wide = graded and program.inputs[connection.source].message_bits > 8
+        halves = _padded(connection.weights.T // 2)
+        rows = np.ascontiguousarray(halves, dtype=np.int32 if wide else np.int16)
+        largest = np.abs(halves).sum(axis=0).max(initial=0)
+        total = np.int16 if not graded and largest <= np.iinfo(np.int16).max else np.int32
+        return cls(connection, graded, rows, connection.weight_exp, total, connection.fan_out)
 
-    def deliver(self, events: np.ndarray, a_in: np.ndarray, counts: Counts, part: slice) -> None:
+    def arguments(
+        self, events: np.ndarray, first: bool, a_in: np.ndarray, counts: Counts, part: slice
+    ) -> tuple:
+        """Return what the delivering kernels take."""
         c = self.connection
-        kernel = kernels.deliver_graded if self.graded else kernels.deliver_spikes
         total = np.empty(self.rows.shape[1], self.total)
+        sent = events if self.graded else events.view(np.uint64)
         counted = counts.spikes_in[c.target][part], counts.syn_ops[c.name][part]
-        kernel(events, self.rows, total, c.weight_exp, self.fan_out, a_in, *counted)
+        return sent, self.rows, total, self.shift, self.fan_out, first, a_in, *counted
+
+
+def _padded(values: np.ndarray) -> np.ndarray:
+    """Return an array whose last axis is filled with zeros to a multiple of LANES."""
+    missing = -values.shape[-1] % LANES
+    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])
 
 
 class _Membranes(NamedTuple):
-    """A population as its kernel wants it."""
+    """A population as its kernel wants it; what pads it rests at 0 and never spikes."""
 
     left_u: np.ndarray
     left_v: np.ndarray
@@ -105,7 +119,7 @@ def _li(neuron: LI) -> _Membranes:
 def _membranes(neuron: LIF | LI, threshold: np.ndarray) -> _Membranes:
     left_u = DECAY_ONE - (neuron.du + 1)
     left_v = DECAY_ONE - neuron.dv
-    return _Membranes(*(a.ravel() for a in (left_u, left_v, neuron.bias, threshold)))
+    return _Membranes(*(_padded(a.ravel()) for a in (left_u, left_v, neuron.bias, threshold)))
 
 
 RULES = {LIF: _lif, LI: _li}
@@ -115,25 +129,20 @@ class _Scratch:
     """Memory that one thread uses again for every chunk: fresh pages cost more than the sums."""
 
     def __init__(self, samples: int, steps: int, sizes: dict[str, int]) -> None:
-        self._a_in = np.empty(samples * steps * max(sizes.values()), np.int32)
-        self._spikes = {name: np.empty((samples, steps, n), np.uint8) for name, n in sizes.items()}
+        self._a_in = np.empty(samples * steps * max(sizes.values()), np.int32)  # untouched pages are free
+        self.spikes = {name: np.empty((samples, steps, n), np.uint8) for name, n in sizes.items()}
 
     def a_in(self, shape: tuple[int, int, int]) -> np.ndarray:
-        """Return zeros for the synaptic input of one population."""
-        a_in = self._a_in[: prod(shape)].reshape(shape)
-        a_in.fill(0)
-        return a_in
-
-    def spikes(self, name: str, samples: int) -> np.ndarray:
-        """Return room for the spikes of a population that nobody asked for."""
-        return self._spikes[name][:samples]
+        """Return room for the synaptic input of one population."""
+        return self._a_in[: prod(shape)].reshape(shape)
 
 
 class _Job:
     """One run: the layers, the whole batch of events, and room for what is kept."""
 
     def __init__(self, program: Program, events: dict[str, np.ndarray], record: tuple[str, ...]) -> None:
-        self.program, self.events, self.record = program, events, record
+        self.program, self.record = program, record
+        self.events = {n: x if program.inputs[n].message_bits else _padded(x) for n, x in events.items()}
         self.batch, self.steps = next(iter(events.values())).shape[:2]
         self.synapses = {
             name: [_Synapses.of(program, c) for c in program.incoming(name)] for name in program.populations
@@ -154,21 +163,25 @@ class _Job:
 
     def run(self, threads: int) -> None:
         """Run all samples, chunk by chunk, each thread with its own scratch."""
-        sizes = {name: p.size for name, p in self.program.populations.items()}
+        sizes = {name: len(m.bias) for name, m in self.membranes.items()}
         in_cache = CHUNK_BYTES // max(1, 4 * self.steps * max(sizes.values()))
-        size = max(1, min(in_cache, -(-self.batch // threads)))
+        share = -(-self.batch // threads)
+        size = max(1, -(-share // max(1, -(-share // max(1, in_cache)))))  # as many chunks for each thread
         chunks = [slice(b, min(b + size, self.batch)) for b in range(0, self.batch, size)]
 
-        def work(_: int) -> None:
+        waiting = iter(chunks)  # one for all threads: next() on it is atomic
+
+        def work() -> None:
             scratch = _Scratch(size, self.steps, sizes)
-            while chunks:
-                self._run_chunk(chunks.pop(), scratch)
+            for part in waiting:
+                self._run_chunk(part, scratch)
 
         if threads == 1 or len(chunks) == 1:
-            work(0)
+            work()
         else:
             with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(work, range(threads)))
+                for worker in [pool.submit(work) for _ in range(threads)]:
+                    worker.result()
 
     def _run_chunk(self, part: slice, scratch: "_Scratch") -> None:
         sent = {name: values[part] for name, values in self.events.items()}
@@ -179,19 +192,32 @@ class _Job:
         self, name: str, sent: dict[str, np.ndarray], part: slice, scratch: "_Scratch"
     ) -> np.ndarray:
         counts, n = self.counts, self.program.size(name)
-        shape = (part.stop - part.start, self.steps, n)
-        a_in = scratch.a_in(shape)
-        for synapses in self.synapses[name]:
-            synapses.deliver(sent[synapses.connection.source], a_in, counts, part)
-        spikes = self.spikes[name][part] if name in self.spikes else scratch.spikes(name, shape[0])
-        nothing = np.empty((shape[0], 0, n), np.int32)
+        samples, membranes = part.stop - part.start, self.membranes[name]
+        spikes = scratch.spikes[name][:samples]
+        nothing = np.empty((samples, 0, n), np.int32)
         u = self.u[name][part] if name in self.u else nothing
         v = self.v[name][part] if name in self.v else nothing
         fired, active = counts.spikes_out[name][part], counts.dendrite_updates_active[name][part]
         edges = counts.wraps[name][part], counts.saturations[name][part]
-        kernels.integrate(a_in, *self.membranes[name], spikes, u, v, fired, active, *edges)
+        integrated = *membranes, spikes, u, v, fired, active, *edges
+        several = len(self.synapses[name]) != 1
+        a_in = scratch.a_in((samples if several else 1, self.steps, len(membranes.bias)))
+        deliveries = [
+            (s.graded, s.arguments(sent[s.connection.source], i == 0, a_in, counts, part))
+            for i, s in enumerate(self.synapses[name])
+        ]
+        for graded, arguments in deliveries[:-1]:
+            (kernels.deliver_graded if graded else kernels.deliver_spikes)(*arguments)
+        if deliveries:
+            graded, arguments = deliveries[-1]
+            (kernels.graded_layer if graded else kernels.spikes_layer)(*arguments, *integrated)
+        else:
+            a_in.fill(0)
+            kernels.integrate(a_in, *integrated)
         counts.dendrite_updates_inactive[name][part] = self.steps * n - active
         counts.axon_out[name][part] = fired * self.program.destinations(name)
+        if name in self.spikes:
+            self.spikes[name][part] = spikes[..., :n]
         return spikes
 
     def trace(self) -> Trace:

@@ -12,20 +12,30 @@ from numba import njit
 HALF_RANGE = 1 << 23
 V_LIMIT = (1 << 23) - 1
 
+# a word of eight bytes that are 0 or 1, times this, has them as bits in its highest byte
+GATHER = np.uint64(0x0102040810204080)
+# Leiserson, Prokop, Randall 1998: the highest 6 bits of 2^i times this are different for every i
+DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+PLACE_OF_BIT = np.zeros(64, np.int64)
+for _i in range(64):
+    PLACE_OF_BIT[((int(DE_BRUIJN) << _i) % 2**64) >> 58] = _i
+
 kernel: Any = njit(nogil=True, cache=True, error_model="numpy")
 
 
 @kernel
-def deliver_spikes(events, rows, total, shift, fan_out, a_in, spikes_in, syn_ops):
-    """Add the rows (n_in, n_out) of the channels that fired to a_in (batch, steps, n_out).
+def deliver_spikes(words, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops):
+    """Sum the rows (n_in, n_out) that fired, times 2^(shift + 1), into a_in (batch, steps, n_out).
 
-    `total` (n_out) is scratch; its type holds every possible sum of rows.
+    `words` (batch, steps, n_in / 8) are the spikes, a byte each, seen eight at a time. The first
+    connection of a population overwrites a_in, the others add. `total` (n_out) is scratch; its type holds
+    every possible sum of rows.
     """
     n_out = rows.shape[1]
-    fired = np.empty(rows.shape[0] + 1, np.int64)
-    for b in range(events.shape[0]):
-        for t in range(events.shape[1]):
-            n = _fired(events[b, t], fired)
+    fired = np.empty(8 * words.shape[2] + 1, np.int64)
+    for b in range(words.shape[0]):
+        for t in range(words.shape[1]):
+            n = _set_bytes(words[b, t], fired)
             total[:] = 0
             k = 0
             while k + 4 <= n:  # four rows for each load and store of the sum
@@ -39,47 +49,68 @@ def deliver_spikes(events, rows, total, shift, fan_out, a_in, spikes_in, syn_ops
                 for j in range(n_out):
                     total[j] += row[j]
                 k += 1
-            _add_shifted(a_in[b, t], total, shift)
+            _put_shifted(a_in[b, t], total, shift, first)
             spikes_in[b] += n
             syn_ops[b] += _reached(fired, n, fan_out)
 
 
 @kernel
-def deliver_graded(events, rows, total, shift, fan_out, a_in, spikes_in, syn_ops):
-    """As `deliver_spikes`, each row times its event; `total` is int32 and wraps there."""
+def deliver_graded(events, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops):
+    """As `deliver_spikes`, of events (batch, steps, n_in), each row times its event; `total` is int32.
+
+    The type of rows holds every product.
+    """
+    kind = rows.dtype.type
     n_out = rows.shape[1]
     fired = np.empty(rows.shape[0] + 1, np.int64)
     for b in range(events.shape[0]):
         for t in range(events.shape[1]):
             e = events[b, t]
-            n = _fired(e, fired)
+            n = _nonzero(e, fired)
             total[:] = 0
             k = 0
             while k + 4 <= n:
                 i0, i1, i2, i3 = fired[k], fired[k + 1], fired[k + 2], fired[k + 3]
-                e0, e1, e2, e3 = np.int32(e[i0]), np.int32(e[i1]), np.int32(e[i2]), np.int32(e[i3])
+                e0, e1, e2, e3 = kind(e[i0]), kind(e[i1]), kind(e[i2]), kind(e[i3])
                 r0, r1, r2, r3 = rows[i0], rows[i1], rows[i2], rows[i3]
                 for j in range(n_out):
-                    first = np.int32(np.int32(e0 * r0[j]) + np.int32(e1 * r1[j]))
-                    second = np.int32(np.int32(e2 * r2[j]) + np.int32(e3 * r3[j]))
-                    total[j] += np.int32(first + second)
+                    low = np.int32(np.int32(kind(e0 * r0[j])) + np.int32(kind(e1 * r1[j])))
+                    high = np.int32(np.int32(kind(e2 * r2[j])) + np.int32(kind(e3 * r3[j])))
+                    total[j] += np.int32(low + high)
                 k += 4
             while k < n:
-                event, row = np.int32(e[fired[k]]), rows[fired[k]]
+                event, row = kind(e[fired[k]]), rows[fired[k]]
                 for j in range(n_out):
-                    total[j] += np.int32(event * row[j])
+                    total[j] += np.int32(kind(event * row[j]))
                 k += 1
-            _add_shifted(a_in[b, t], total, shift)
+            _put_shifted(a_in[b, t], total, shift, first)
             spikes_in[b] += n
             syn_ops[b] += _reached(fired, n, fan_out)
 
 
 @kernel
-def _fired(events, fired):
+def _nonzero(events, fired):
     n = 0
     for i in range(events.size):
         fired[n] = i
         n += events[i] != 0
+    return n
+
+
+@kernel
+def _set_bytes(words, fired):
+    """Channels whose byte is 1, eight to a word: as bits, a long silence costs one comparison."""
+    n = 0
+    for start in range(0, words.size, 8):
+        bits = np.uint64(0)
+        for g in range(min(8, words.size - start)):
+            byte = (words[start + g] * GATHER) >> np.uint64(56)
+            bits |= byte << np.uint64(8 * g)
+        while bits:
+            rest = bits & (bits - np.uint64(1))
+            fired[n] = 8 * start + PLACE_OF_BIT[((bits ^ rest) * DE_BRUIJN) >> np.uint64(58)]
+            n += 1
+            bits = rest
     return n
 
 
@@ -92,13 +123,14 @@ def _reached(fired, n, fan_out):
 
 
 @kernel
-def _add_shifted(a_in, total, shift):
-    if shift > 0:
+def _put_shifted(a_in, total, shift, first):
+    left, right = max(shift, 0) + 1, max(-shift, 0)  # rows are half the weights
+    if first:
         for j in range(total.size):
-            a_in[j] += np.int32(np.int32(total[j]) << shift)
+            a_in[j] = np.int32(np.int32(total[j]) << left) >> right
     else:
         for j in range(total.size):
-            a_in[j] += np.int32(total[j]) >> -shift
+            a_in[j] += np.int32(np.int32(total[j]) << left) >> right
 
 
 @kernel
@@ -106,7 +138,8 @@ def integrate(a_in, left_u, left_v, bias, threshold, spikes, u_kept, v_kept, n_s
     """Run a population over its input a_in (batch, steps, n).
 
     `left_u`, `left_v` are the 4096ths that remain after a step, `threshold` is in units of v. States are
-    kept where `u_kept`, `v_kept` have steps; the last four arrays count for each sample.
+    kept where `u_kept`, `v_kept` have steps, as many neurons as they have; the last four arrays count for
+    each sample.
     """
     batch, steps, n = a_in.shape
     memoryless = not left_u.any()
@@ -127,9 +160,47 @@ def integrate(a_in, left_u, left_v, bias, threshold, spikes, u_kept, v_kept, n_s
             wraps[b] += counted[2]
             cuts[b] += counted[3]
             if keep_u:
-                u_kept[b, t] = u
+                for j in range(u_kept.shape[2]):
+                    u_kept[b, t, j] = u[j]
             if keep_v:
-                v_kept[b, t] = v
+                for j in range(v_kept.shape[2]):
+                    v_kept[b, t, j] = v[j]
+
+
+@kernel
+def spikes_layer(
+    words, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops,
+    left_u, left_v, bias, threshold, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts,
+):  # fmt: skip
+    """`deliver_spikes`, then `integrate`, sample by sample: a_in stays in the cache.
+
+    Where this connection is the first, a_in (1, steps, n) is room for one sample; else it holds what the
+    others have put there, (batch, steps, n).
+    """
+    for b in range(words.shape[0]):
+        one = slice(b, b + 1)
+        a = a_in if first else a_in[one]
+        deliver_spikes(words[one], rows, total, shift, fan_out, first, a, spikes_in[one], syn_ops[one])
+        integrate(
+            a, left_u, left_v, bias, threshold, spikes[one], u_kept[one], v_kept[one],
+            n_spikes[one], active[one], wraps[one], cuts[one],
+        )  # fmt: skip
+
+
+@kernel
+def graded_layer(
+    events, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops,
+    left_u, left_v, bias, threshold, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts,
+):  # fmt: skip
+    """`deliver_graded`, then `integrate`, as in `spikes_layer`."""
+    for b in range(events.shape[0]):
+        one = slice(b, b + 1)
+        a = a_in if first else a_in[one]
+        deliver_graded(events[one], rows, total, shift, fan_out, first, a, spikes_in[one], syn_ops[one])
+        integrate(
+            a, left_u, left_v, bias, threshold, spikes[one], u_kept[one], v_kept[one],
+            n_spikes[one], active[one], wraps[one], cuts[one],
+        )  # fmt: skip
 
 
 @kernel

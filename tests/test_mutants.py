@@ -29,7 +29,7 @@ MUTANTS = [
     ("kernels.py", "V_LIMIT = (1 << 23) - 1", "V_LIMIT = 1 << 23"),
     ("kernels.py", "np.int32(-kept) if x < 0 else kept", "kept"),
     ("kernels.py", "syn_ops[b] += _reached(fired, n, fan_out)", "syn_ops[b] += n"),
-    ("fast.py", "np.int16 if narrow else np.int32", "np.int16"),
+    ("fast.py", "np.int16 if not graded and largest <= np.iinfo(np.int16).max else np.int32", "np.int16"),
     ("fast.py", "DECAY_ONE - (neuron.du + 1)", "DECAY_ONE - neuron.du"),
     ("neurons.py", "self.bias_mant << self.bias_exp", "self.bias_mant"),
 ]
