@@ -14,13 +14,14 @@ from lavalier.models.digits import DigitNet, load
 from lavalier.models.log_mel import STEP_S
 from lavalier.models.readout import decide
 from lavalier.simulate import Program, compare, fast, reference, run
-from lavalier.train.clips import Clips
+from lavalier.train.clips import CALIBRATION_CLIPS, EXPORT_CLIPS, Clips, spread
 from lavalier.train.digits import load_splits, train_digits
 
 from .measure import ROUNDS, Figure, faster_of, point, ratio, seconds, times_in_turn
 
 BATCH = 128
 LAVA_CLIPS = (5, 25)  # the difference is what clips cost without the start
+LAW_CLIPS = 4  # what the reference runs, for scale
 COMPARED = 25
 SEED = 0
 
@@ -30,8 +31,8 @@ def _shipped() -> DigitNet:
 
 
 def _quantized(net: DigitNet, train: Clips) -> Program:
-    graph = export.from_torch(net, train.events[:20], dt=STEP_S)
-    return export.quantize(graph, train.events[:: max(1, len(train.events) // 200)])
+    graph = export.from_torch(net, train.events[:EXPORT_CLIPS], dt=STEP_S)
+    return export.quantize(graph, spread(train.events, CALIBRATION_CLIPS))
 
 
 def speed(data: Path | None) -> Iterator[Figure]:
@@ -59,24 +60,29 @@ def speed(data: Path | None) -> Iterator[Figure]:
     yield ratio("digits.simulate_vs_snntorch", ours, peer, unit, 8)
     yield ratio("digits.simulate_vs_snntorch.1_thread", ours_1, peer, f"{unit}, fast with 1 thread", None)
 
-    slow = [seconds(lambda: reference.run(program, x[:4])) / 4 for _ in range(3)]
-    per_clip = [t / BATCH for t in ours[: len(slow)]]
-    yield ratio("simulate.reference_vs_fast", per_clip, slow, "times longer per clip, digits", None)
+    torch.set_num_threads(2)
+
+    ours, slow = times_in_turn(3, lambda: fast.run(program, x), lambda: reference.run(program, x[:LAW_CLIPS]))
+    ours = [t * LAW_CLIPS / BATCH for t in ours]
+    yield ratio("simulate.reference_vs_fast", ours, slow, "times as long per clip, digits", None, "lower")
     if deploy.missing("cpu") is None:
-        yield from _against_lava(program, x, median(ours) / BATCH)
+        yield from _against_lava(program, x)
 
 
-def _against_lava(program: Program, x: np.ndarray, ours: float) -> Iterator[Figure]:
+def _against_lava(program: Program, x: np.ndarray) -> Iterator[Figure]:
     few, many = LAVA_CLIPS
-    short, long = times_in_turn(
-        3, lambda: deploy.run(program, x[:few]), lambda: deploy.run(program, x[:many])
+    ours, short, long = times_in_turn(
+        3,
+        lambda: fast.run(program, x),
+        lambda: deploy.run(program, x[:few]),
+        lambda: deploy.run(program, x[:many]),
     )
     each = [(b - a) / (many - few) for a, b in zip(short, long, strict=True)]
     unit = "ms per clip of 100 steps in Lava's runtime, u, v and s recorded, start not counted"
     in_ms = [1e3 * t for t in each]
     yield Figure("deploy.ms_per_sample", median(in_ms), unit, None, "lower", (min(in_ms), max(in_ms)))
     unit = "times faster per clip than Lava's runtime, start not counted"
-    yield ratio("digits.simulate_vs_lava", [ours] * len(each), each, unit, 500)
+    yield ratio("digits.simulate_vs_lava", [t / BATCH for t in ours], each, unit, 500)
 
 
 def accuracy(data: Path | None) -> Iterator[Figure]:
@@ -89,10 +95,14 @@ def accuracy(data: Path | None) -> Iterator[Figure]:
         unit = f"% of {len(test.labels)} recordings in {data.name}, seed {SEED}"
         yield point("digits.train_minutes", minutes, f"minutes to train on {data.name}", 6, "lower")
     program = _quantized(net, train)
-    graph = export.from_torch(net, train.events[:20], dt=STEP_S)
-    for name, network, goal in (("float", graph, 97), ("fixed", program, None)):
-        right = decide(run(network, test.events).output) == test.labels
-        yield point(f"digits.{name}", 100 * float(right.mean()), unit, goal, "higher")
+    graph = export.from_torch(net, train.events[:EXPORT_CLIPS], dt=STEP_S)
+    right = {
+        name: 100 * float(np.mean(decide(run(network, test.events).output) == test.labels))
+        for name, network in (("float", graph), ("fixed", program))
+    }
+    yield point("digits.float", right["float"], unit, 97, "higher")
+    yield point("digits.fixed", right["fixed"], unit, None, "higher")
+    yield point("digits.fixed_loss", right["float"] - right["fixed"], f"points; {unit}", 1, "lower")
     if deploy.missing("cpu") is None:
         yield _lava_mismatches(program, test)
 
@@ -105,7 +115,7 @@ def _trained(data: Path) -> tuple[DigitNet, float]:
 
 
 def _lava_mismatches(program: Program, test: Clips) -> Figure:
-    x = test.events[np.linspace(0, len(test.events) - 1, COMPARED).astype(int)]
+    x = spread(test.events, COMPARED)
     names = tuple(program.populations)
     lava, law = deploy.run(program, x, names), reference.run(program, x, names)
     quick = fast.run(program, x, names)

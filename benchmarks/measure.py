@@ -71,10 +71,12 @@ def _settled(run: Callable[[], object]) -> float:
     return seconds(run)
 
 
-def ratio(name: str, ours: list[float], peer: list[float], unit: str, goal: float | None) -> Figure:
-    """Return how many times faster ours is: the median of the ratios pair by pair."""
+def ratio(
+    name: str, ours: list[float], peer: list[float], unit: str, goal: float | None, better: str = "higher"
+) -> Figure:
+    """Return how many times as long the peer takes: the median of the ratios pair by pair."""
     ratios = [p / o for p, o in zip(peer, ours, strict=True)]
-    return Figure(name, median(ratios), unit, goal, "higher", (min(ratios), max(ratios)))
+    return Figure(name, median(ratios), unit, goal, better, (min(ratios), max(ratios)))
 
 
 def faster_of(name: str, one_thread: list[float], two_threads: list[float]) -> list[float]:

@@ -34,6 +34,8 @@ def observe(
     inputs = [n for n, node in graph.nodes.items() if isinstance(node, nir.Input)]
     x = calibration if isinstance(calibration, Mapping) else dict.fromkeys(inputs[:1], calibration)
     for name, values in x.items():
+        if np.asarray(values).dtype.kind not in "biuf":
+            raise BadInput(f"calibration for '{name}' holds {np.asarray(values).dtype}, not numbers")
         if not (np.size(values) and np.min(values) >= 0 and np.array_equal(values, np.floor(values))):
             raise BadInput(f"calibration for '{name}' must hold whole numbers, 0 or more")
     trace = run_graph(graph, x, record=[p.name for p in floats])

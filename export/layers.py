@@ -58,7 +58,12 @@ def _(layer: nn.Module, name: str, shape: tuple[int, ...], dt: float) -> None:
 
 @nir_node.register
 def _(layer: Integrator, name: str, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
-    return _leaky(_numbers(layer.beta), None, shape, dt)
+    beta = _numbers(layer.beta)
+    if np.any((beta < 0) | (beta > 1)):
+        raise Unsupported(
+            f"layer '{name}' (Integrator): beta = {beta[(beta < 0) | (beta > 1)][0]:g} is no decay"
+        )
+    return _leaky(beta, None, shape, dt)
 
 
 @nir_node.register

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import nir
-import numpy as np
 
 from ..simulate.errors import LavalierError
 from ..simulate.interpreter import graph_dt
@@ -56,27 +55,3 @@ def write(graph: nir.NIRGraph, path: str | Path) -> None:
         The file cannot be written.
     """
     write_graph(graph, path)
-
-
-def first_difference(a: nir.NIRGraph, b: nir.NIRGraph) -> str | None:
-    """Say where two graphs differ in nodes, edges or any number; None if they are equal.
-
-    Parameters
-    ----------
-    a, b : nir.NIRGraph
-        Metadata other than dt is not compared.
-    """
-    if graph_dt(a) != graph_dt(b):
-        return f"dt is {graph_dt(a):g} and {graph_dt(b):g}"
-    if a.nodes.keys() != b.nodes.keys():
-        return f"nodes are {sorted(a.nodes)} and {sorted(b.nodes)}"
-    if sorted(a.edges) != sorted(b.edges):
-        return f"edges are {sorted(a.edges)} and {sorted(b.edges)}"
-    for name, node in a.nodes.items():
-        other = b.nodes[name]
-        if type(node) is not type(other):
-            return f"node '{name}' is {type(node).__name__} and {type(other).__name__}"
-        for field, value in vars(node).items():
-            if isinstance(value, np.ndarray) and not np.array_equal(value, getattr(other, field)):
-                return f"node '{name}': {field} differs"
-    return None

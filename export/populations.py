@@ -90,6 +90,10 @@ def _synapses(graph: nir.NIRGraph, name: str) -> tuple[dict[str, np.ndarray], np
     constant = np.zeros(n)
     for source, _ in (edge for edge in graph.edges if edge[1] == name):
         node = graph.nodes[source]
+        if isinstance(node, (nir.I, nir.LI, nir.CubaLI)):
+            raise Unsupported(
+                f"node '{name}' is fed by '{source}', which does not spike: no hardware form yet"
+            )
         if isinstance(node, nir.Input) or type(node) in NEURON_RULES:
             _add(weights, source, np.eye(n))
             continue

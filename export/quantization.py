@@ -84,18 +84,37 @@ def quantize(
 def _neuron(p: Population, scale: float) -> Neuron:
     mant, exp = round_bias(p, scale)
     registers = {
-        "du": np.rint(DECAY_ONE * (1 - p.alpha)).astype(int) - 1,
-        "dv": np.rint(DECAY_ONE * (1 - p.beta)).astype(int),
+        "du": _decay(p.name, "u", p.alpha) - 1,
+        "dv": _decay(p.name, "v", p.beta),
         "bias_mant": mant,
         "bias_exp": exp,
     }
     if p.threshold is not None:
         registers["vth"] = np.rint(scale * p.threshold)
+        lost = (registers["vth"] == 0) & (p.threshold > 0)
+        if lost.any():
+            raise OutOfRange(
+                f"'{p.name}': threshold {p.threshold[lost][0]:.3g} rounds to 0 at scale {scale:.3g}; "
+                "the weights beside it are too large for it, or weight_scale is too small"
+            )
     shaped = {field: values.reshape(p.shape) for field, values in registers.items()}
     try:
         return (LI if p.threshold is None else LIF)(p.shape, **shaped)
     except OutOfRange as error:
         raise OutOfRange(f"'{p.name}': {error}; take a smaller weight_scale") from error
+
+
+def _decay(name: str, state: str, kept: np.ndarray) -> np.ndarray:
+    """Round what is lost per step to 4096ths; a leak that would become none is refused."""
+    decay = np.rint(DECAY_ONE * (1 - kept)).astype(int)
+    lost = (decay == 0) & (kept < 1 - 1e-9)
+    if lost.any():
+        steps = 1 / (1 - kept[lost][0])
+        raise OutOfRange(
+            f"'{name}': {state} decays over {steps:.0f} steps, 12 bits hold up to {2 * DECAY_ONE}; "
+            "take a longer dt"
+        )
+    return decay
 
 
 def _inputs(graph: nir.NIRGraph, observed: Observed | None) -> dict[str, Input]:

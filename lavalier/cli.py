@@ -12,13 +12,12 @@ import typer
 from lavalier.simulate.errors import BadInput, LavalierError, Mismatch, NotAvailable
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and what shells expect
-CALIBRATION = 200  # samples that quantize looks at: more cost time and change nothing
-
 app = typer.Typer(
     help="Trained spiking networks for sound, on Loihi-class chips, without surprises.",
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 train_app = typer.Typer(help="Train a network of the collection.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
@@ -44,11 +43,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         app(argv, prog_name="lavalier")
     except LavalierError as error:
-        print(f"lavalier: {' '.join(str(error).split())}", file=sys.stderr)
+        _say(f"lavalier: {' '.join(str(error).split())}")
+        return 1
+    except (OSError, MemoryError, UnicodeError) as error:  # the machine: a full disk, a name too long
+        _say(f"lavalier: {type(error).__name__}: {' '.join(str(error).split())}")
         return 1
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            print("lavalier: interrupted", file=sys.stderr)
+            _say("lavalier: interrupted")
         return stop.code if isinstance(stop.code, int) else 1
     return 0
 
@@ -61,7 +63,9 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Take the shipped digits network from its weights to Lava and a price."""
-    _refuse_existing(out, force)
+    _refuse_existing_folder(out, force)
+    if samples < 1:
+        raise BadInput(f"--samples {samples}: must be at least 1")
     _need("torch", "train")
     from lavalier.demo import run_demo
 
@@ -93,6 +97,7 @@ def export(
     weights: Annotated[Path, typer.Argument(help="state_dict of a digits network (.pt).")],
     out: OutRequired,
     force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Export a trained digits network to NIR, verified by running both."""
     _refuse_existing(out, force)
@@ -101,15 +106,18 @@ def export(
     from lavalier.models.digits import load
     from lavalier.models.log_mel import N_BANDS, STEP_S
     from lavalier.sources import load_source
+    from lavalier.train.clips import EXPORT_CLIPS
 
     try:
         module = load(weights)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    example = load_source((N_BANDS,), None, None).take(20)
+    example = load_source((N_BANDS,), None, None).take(EXPORT_CLIPS)
     graph = from_torch(module, example.x, dt=STEP_S)
     write(graph, out)
-    _say(f"{out}: {len(graph.nodes)} nodes, dt {STEP_S:g} s; every spike of {len(example.x)} clips equal")
+    done = {"out": str(out), "nodes": list(graph.nodes), "dt": STEP_S, "verified_on_clips": len(example.x)}
+    text = f"{out}: {len(graph.nodes)} nodes, dt {STEP_S:g} s; every spike of {len(example.x)} clips equal\n"
+    _print(done if as_json else text)
 
 
 @app.command()
@@ -121,23 +129,38 @@ def quantize(
     bits: Annotated[int, typer.Option(min=1, max=8, help="Bits of a weight with its sign.")] = 8,
     blind: Annotated[bool, typer.Option("--blind", help="Do without calibration.")] = False,
     force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Round a NIR graph to the chip's registers; prints the Program."""
     _refuse_existing(out, force)
+    if blind and (calibration or data):
+        raise BadInput("--blind does without calibration: leave out --calibration and --data")
     from lavalier.export import quantize, read
-    from lavalier.running import input_shape
+    from lavalier.runs import input_shape
+    from lavalier.simulate.program_nir import is_program
     from lavalier.sources import load_source
+    from lavalier.train.clips import CALIBRATION_CLIPS
 
     floats = read(graph)
-    source = None if blind else load_source(input_shape(floats), calibration, data, "train").take(CALIBRATION)
-    program = quantize(floats, None if source is None else source.x, weight_bits=bits)
-    program.save(out)
-    _say(
-        "no calibration: the largest weight of a layer is the largest integer"
-        if source is None
-        else f"calibration: {source.title}, {len(source.x)} samples"
+    if is_program(floats):
+        raise BadInput(f"{graph}: is a Program already; quantize the float graph that it was made from")
+    source = (
+        None
+        if blind
+        else load_source(input_shape(floats), calibration, data, "train").take(CALIBRATION_CLIPS)
     )
-    _print(program.to_text())
+    try:
+        program = quantize(floats, None if source is None else source.x, weight_bits=bits)
+    except LavalierError as error:
+        raise type(error)(f"{graph}: {error}") from error
+    program.save(out)
+    said = "none: the largest weight of a layer is the largest integer"
+    if source is not None:
+        said = f"{source.title}, {len(source.x)} samples"
+    _say(f"calibration: {said}")
+    _print(
+        {"out": str(out), "calibration": said, "program": program.to_text()} if as_json else program.to_text()
+    )
 
 
 @app.command()
@@ -146,8 +169,8 @@ def simulate(
     input: InputFile = None,
     data: Data = None,
     samples: Samples = None,
-    engine: Annotated[str, typer.Option(help="fast or reference (of a Program).")] = "fast",
-    threads: Annotated[int | None, typer.Option(min=1, help="Default: one a processor.")] = None,
+    engine: Annotated[str | None, typer.Option(help="fast (default) or reference, of a Program.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Of fast; default: one a processor.")] = None,
     check: Check = False,
     out: Out = None,
     force: Force = False,
@@ -155,15 +178,12 @@ def simulate(
 ) -> None:
     """Run a Program in the chip's integers, or a NIR graph in floats."""
     _refuse_existing(out, force)
-    from lavalier.running import Run, input_shape, load_network, run_network
-    from lavalier.simulate.program import Program
+    from lavalier.runs import Run, input_shape, load_network, run_network
     from lavalier.sources import load_source
 
     loaded = load_network(network)
     source = load_source(input_shape(loaded), input, data).take(samples)
-    trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
-    if not isinstance(loaded, Program):
-        engine = "floats"
+    engine, trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
     _finish(Run(loaded, source, trace, engine), check, out, as_json)
 
 
@@ -183,7 +203,7 @@ def deploy(
     """Run a Program in Lava, guarded; all samples in one run."""
     _refuse_existing(out, force)
     from lavalier.deploy import run
-    from lavalier.running import Run, input_shape
+    from lavalier.runs import Run, input_shape
     from lavalier.simulate.program import Program
     from lavalier.sources import load_source
 
@@ -238,9 +258,9 @@ def _trained(metrics: dict, out: Path) -> str:
 
 
 def _finish(run, check: bool, out: Path | None, as_json: bool) -> None:
-    checked = run.check() if check else None
     if out:
-        run.trace.save(out)
+        run.trace.save(out)  # before the check: a difference is for studying
+    checked = run.check() if check else None
     if as_json:
         _print({**run.to_json(), "check": checked})
     else:
@@ -248,8 +268,19 @@ def _finish(run, check: bool, out: Path | None, as_json: bool) -> None:
 
 
 def _refuse_existing(out: Path | None, force: bool) -> None:
-    if out is not None and out.exists() and not force:
-        raise BadInput(f"{out}: exists; --force replaces it")
+    if out is not None and out.exists():
+        if not out.is_file():
+            raise BadInput(f"{out}: is not an ordinary file; give another output")
+        if not force:
+            raise BadInput(f"{out}: exists; --force replaces it")
+
+
+def _refuse_existing_folder(out: Path | None, force: bool) -> None:
+    if out is not None and out.exists():
+        if not out.is_dir():
+            raise BadInput(f"{out}: exists and is not a folder; give another output")
+        if any(out.iterdir()) and not force:
+            raise BadInput(f"{out}: exists; --force replaces it")
 
 
 def _need(package: str, extra: str) -> None:
@@ -269,7 +300,10 @@ def _say(line: str) -> None:
 
 @contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal; hand out a function that moves it."""
+    """Show a bar on a terminal, and nothing elsewhere; hand out a function that moves it."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
     from rich.console import Console
     from rich.progress import Progress
 

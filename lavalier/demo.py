@@ -6,6 +6,7 @@ was not run is not printed.
 
 import hashlib
 import platform
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,22 +16,20 @@ from pathlib import Path
 import numpy as np
 
 from lavalier import deploy
-from lavalier.export import from_torch, quantize, read
-from lavalier.export.nir_graphs import first_difference, write
+from lavalier.export import from_torch, quantize, read, write
 from lavalier.models.digits import load
 from lavalier.models.log_mel import N_BANDS, STEP_S
 from lavalier.models.readout import decide
 from lavalier.simulate import compare, energy, fast, reference, run
 from lavalier.simulate.errors import Mismatch
 from lavalier.simulate.files import write_json
+from lavalier.simulate.nir_file import first_difference
 from lavalier.simulate.pricing import Energy, micro
 from lavalier.simulate.program import Program
 from lavalier.simulate.trace import Trace
 from lavalier.sources import EMBEDDED_SEED, Source, load_source
+from lavalier.train.clips import CALIBRATION_CLIPS, EXPORT_CLIPS
 from lavalier.train.speech import speech_clips
-
-EXPORT_CLIPS = 20
-CALIBRATION_CLIPS = 200
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,8 @@ def _run_and_compare(
 
 
 def _write_run(out: Path, graph, program: Program, result: DemoResult, traces: dict[str, Trace]) -> None:
-    (out / "traces").mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out / "traces", ignore_errors=True)  # of an earlier run, which may have had more
+    (out / "traces").mkdir(parents=True)
     write(graph, out / "graph.nir")
     program.save(out / "program.nir")
     for name, trace in traces.items():

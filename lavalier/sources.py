@@ -7,6 +7,7 @@ import numpy as np
 
 from lavalier.models.log_mel import N_BANDS
 from lavalier.simulate.errors import BadInput
+from lavalier.train.clips import spread
 
 EMBEDDED_CLIPS = 500
 EMBEDDED_SEED = 0  # the split that the shipped network's card was scored on
@@ -37,10 +38,9 @@ class Source:
             return self
         if samples < 1:
             raise BadInput(f"--samples {samples}: must be at least 1")
-        index = np.linspace(0, n - 1, samples).astype(int)
-        labels = None if self.labels is None else self.labels[index]
+        labels = None if self.labels is None else spread(self.labels, samples)
         notes = [*self.notes, f"{samples} of {n} samples, evenly spaced"]
-        return replace(self, x=self.x[index], labels=labels, notes=notes)
+        return replace(self, x=spread(self.x, samples), labels=labels, notes=notes)
 
 
 def load_source(

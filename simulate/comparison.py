@@ -51,11 +51,14 @@ class Comparison:
         Values compared and values that differ, for each population and quantity.
     counters : list of str
         Counters that differ, as `counter of part`.
+    counted : bool
+        Whether both traces have counts; a float graph has none.
     """
 
     first: Difference | None
     rows: list[Row]
     counters: list[str]
+    counted: bool
 
     @property
     def equal(self) -> bool:
@@ -75,6 +78,7 @@ class Comparison:
             "first": None if self.first is None else asdict(self.first),
             "rows": [asdict(row) for row in self.rows],
             "counters": self.counters,
+            "counted": self.counted,
         }
 
     def to_text(self) -> str:
@@ -84,6 +88,8 @@ class Comparison:
         if self.first is not None:
             lines.append(f"first difference: {self.first}")
         lines += [f"counts differ: {counter}" for counter in self.counters]
+        if not self.counted:
+            lines.append("counts not compared: not both traces have them")
         lines.append("equal" if self.equal else "different")
         return "\n".join(lines) + "\n"
 
@@ -121,8 +127,11 @@ def compare(a: Trace, b: Trace) -> Comparison:
                 quantity, population, sample, step, place, left[index].item(), right[index].item()
             )
             firsts.append((sample, step, depth, found))
+    if not sum(row.values for row in rows):
+        raise BadInput("the traces hold no values to compare")
     first = min(firsts, key=lambda f: f[:3])[3] if firsts else None
-    return Comparison(first, rows, _different_counters(a, b))
+    counted = bool(a.counts.syn_ops) and bool(b.counts.syn_ops)
+    return Comparison(first, rows, _different_counters(a, b), counted)
 
 
 def _pairs(a: Trace, b: Trace) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import OutOfRange
-from .ranges import fit_register
+from .errors import BadInput, OutOfRange
+from .ranges import check_shape, fit_register
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Input:
     message_bits: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        object.__setattr__(self, "shape", check_shape("Input", self.shape))
         bits = fit_register("Input", "message_bits", self.message_bits)
         object.__setattr__(self, "message_bits", int(bits))
 
@@ -75,9 +75,14 @@ class Dense:
     def __post_init__(self) -> None:
         exp = int(fit_register(self.name, "weight_exp", self.weight_exp))
         bits = int(fit_register(self.name, "num_weight_bits", self.num_weight_bits))
-        given = np.asarray(self.weights)
-        if given.ndim != 2:
-            raise OutOfRange(f"{self.name}.weights must be (n_out, n_in), not {given.shape}")
+        try:
+            given = np.asarray(self.weights)
+        except ValueError as error:
+            raise BadInput(f"{self.name}.weights is not one array ({error})") from error
+        if given.ndim != 2 or given.dtype.kind not in "biuf":
+            raise BadInput(
+                f"{self.name}.weights must be numbers (n_out, n_in), not {given.dtype} {given.shape}"
+            )
         step = weight_step(bits)
         bad = given[~((given >= -256) & (given <= 256 - step) & (given % step == 0))]
         if bad.size:

@@ -17,10 +17,12 @@ def atomic(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     BadInput
-        The folder does not exist or cannot be written.
+        The folder does not exist or cannot be written, or `path` is there and is no ordinary file.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # a link keeps pointing at what is replaced
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{path}: is not an ordinary file; give another output")
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written ({error.strerror})") from error

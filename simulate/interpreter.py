@@ -87,10 +87,14 @@ def run_graph(
 
 def graph_dt(graph: nir.NIRGraph) -> float:
     """Return the graph's time step in seconds: its metadata, else 1e-4."""
-    dt = float((graph.metadata or {}).get("dt", DEFAULT_DT))
-    if not 0 < dt < np.inf:
+    dt = (graph.metadata or {}).get("dt", DEFAULT_DT)
+    try:
+        seconds = float(dt)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < np.inf:
         raise BadInput(f"the graph's dt = {dt} must be a positive number of seconds")
-    return dt
+    return seconds
 
 
 def forward_order(graph: nir.NIRGraph) -> list[str]:
@@ -138,6 +142,8 @@ def _inputs(
     inputs = {}
     for name, values in given.items():
         values = np.asarray(values)
+        if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+            raise BadInput(f"input '{name}': x must hold finite numbers, not {values.dtype}")
         shape = tuple(graph.nodes[name].input_type["input"])
         if values.ndim < 2 or values.shape[2:] != shape:
             raise BadInput(f"input '{name}': x is {values.shape}, not (batch, steps, *{shape})")

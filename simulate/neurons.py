@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .ranges import fit_register
+from .errors import BadInput
+from .ranges import check_shape, fit_register
 
 Register = Any  # given: an integer, or one for each neuron; held: int32 (shape), read-only
 
@@ -36,10 +37,13 @@ class _Registers:
         return self.bias_mant << self.bias_exp  # type: ignore[attr-defined]
 
     def __post_init__(self) -> None:
-        shape = tuple(int(n) for n in self.shape)
+        kind = type(self).__name__
+        shape = check_shape(kind, self.shape)
         object.__setattr__(self, "shape", shape)
         for field in self.registers():
-            values = fit_register(type(self).__name__, field, getattr(self, field))
+            values = fit_register(kind, field, getattr(self, field))
+            if values.shape not in ((), (1,), shape):
+                raise BadInput(f"{kind}.{field} is {values.shape}, not one value or {shape}")
             values = np.broadcast_to(values, shape).copy()
             values.flags.writeable = False
             object.__setattr__(self, field, values)
@@ -63,7 +67,8 @@ class LIF(_Registers):
 
     Parameters
     ----------
-    shape : tuple of int
+    shape : (int,)
+        Number of neurons.
     du : int, -1 to 4095; 4095 leaves no memory in u (`snn.Leaky`)
     dv : int, 0 to 4096
     vth : int, 0 to 131071, in units of a weight

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import nir
+import numpy as np
 
 from .errors import BadInput
 from .files import atomic
@@ -18,9 +19,10 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
     """
     path = Path(path)
     if not path.is_file():
-        raise BadInput(f"{path}: no such file")
+        raise BadInput(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
-        graph = nir.read(path, type_check=False)  # the check would add nodes and reject good files
+        # nir's own check would add nodes and reject good files
+        graph = nir.read(path, type_check=False)
     except Exception as error:  # nir and h5py raise anything from KeyError to AssertionError
         why = " ".join(str(error).split()) or type(error).__name__
         raise BadInput(f"{path}: not a readable NIR file ({why})") from error
@@ -39,3 +41,28 @@ def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
     """
     with atomic(path) as temporary:
         nir.write(temporary, graph)
+
+
+def first_difference(a: nir.NIRGraph, b: nir.NIRGraph) -> str | None:
+    """Say where two graphs differ in nodes, edges or any number; None if they are equal.
+
+    Parameters
+    ----------
+    a, b : nir.NIRGraph
+        Metadata other than dt is not compared.
+    """
+    dts = [(graph.metadata or {}).get("dt") for graph in (a, b)]
+    if dts[0] != dts[1]:
+        return f"dt is {dts[0]} and {dts[1]}"
+    if a.nodes.keys() != b.nodes.keys():
+        return f"nodes are {sorted(a.nodes)} and {sorted(b.nodes)}"
+    if sorted(a.edges) != sorted(b.edges):
+        return f"edges are {sorted(a.edges)} and {sorted(b.edges)}"
+    for name, node in a.nodes.items():
+        other = b.nodes[name]
+        if type(node) is not type(other):
+            return f"node '{name}' is {type(node).__name__} and {type(other).__name__}"
+        for field, value in vars(node).items():
+            if isinstance(value, np.ndarray) and not np.array_equal(value, getattr(other, field)):
+                return f"node '{name}': {field} differs"
+    return None

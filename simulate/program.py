@@ -60,7 +60,10 @@ class Program:
         put = object.__setattr__
         put(self, "connections", tuple(self.connections))
         put(self, "outputs", tuple(self.outputs))
-        put(self, "dt", float(self.dt))
+        try:
+            put(self, "dt", float(self.dt))
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"dt = {self.dt!r} is not a number of seconds") from error
         _check_names(self)
         _check_shapes(self)
         depths = _depths(self)
@@ -143,11 +146,13 @@ def _check_names(program: Program) -> None:
     if not program.inputs or not program.populations or not program.outputs:
         raise BadInput("a Program needs at least one input, one population and one output")
     for name in names:
-        if not name or not set(name).isdisjoint("/\n") or names.count(name) > 1:
+        if name in ("", ".", "..") or not set(name).isdisjoint("/\n\0") or names.count(name) > 1:
             raise BadInput(f"'{name}' cannot name a population: empty, used twice, or with '/' or line end")
     for name in program.outputs:
         if name not in program.populations:
             raise BadInput(f"output '{name}' is not a population; populations: {list(program.populations)}")
+    if len(set(program.outputs)) < len(program.outputs):
+        raise BadInput(f"an output is listed twice: {list(program.outputs)}")
     seen = set()
     for c in program.connections:
         if c.source not in names or c.target not in program.populations:
@@ -157,7 +162,7 @@ def _check_names(program: Program) -> None:
         seen.add(c.name)
         if c.source in program.populations and not program.is_spiking(c.source):
             raise Unsupported(f"connection '{c.name}': '{c.source}' does not spike, it can only be an output")
-    if not program.dt > 0:
+    if not 0 < program.dt < np.inf:
         raise OutOfRange(f"dt = {program.dt} must be a positive number of seconds")
 
 
@@ -182,6 +187,8 @@ def _depths(program: Program) -> dict[str, int]:
                 f"the connections between {list(waiting)} form a loop; recurrence is not supported yet"
             )
         for name in ready:
-            depths[name] = 1 + max((depths[c.source] for c in program.incoming(name)), default=-1)
+            if not program.incoming(name):
+                raise Unsupported(f"population '{name}' has no connection that ends in it")
+            depths[name] = 1 + max(depths[c.source] for c in program.incoming(name))
             del waiting[name]
     return depths

@@ -22,6 +22,7 @@ import numpy as np
 from .connections import Dense, Input
 from .errors import BadInput
 from .neurons import LIF, NEURONS, Neuron
+from .nir_file import first_difference
 from .program import Program
 from .ranges import DECAY_ONE, V_SHIFT
 
@@ -77,13 +78,17 @@ def from_nir(graph: nir.NIRGraph) -> Program:
     """
     if not is_program(graph):
         raise BadInput("a NIR graph, but not a Program; make one with `lavalier quantize`")
-    version = int(graph.metadata["lavalier_program"])
+    version = graph.metadata["lavalier_program"]
     if version != VERSION:
         raise BadInput(f"Program format {version}; this lavalier reads format {VERSION}")
     try:
-        return _read_program(graph)
-    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        program = _read_program(graph)
+    except (KeyError, AttributeError, TypeError, ValueError, OverflowError) as error:
         raise BadInput(f"a Program with a part missing or damaged ({error!r})") from error
+    changed = first_difference(to_nir(program), graph)
+    if changed:
+        raise BadInput(f"a Program that was changed after it was written: {changed}")
+    return program
 
 
 def _read_program(graph: nir.NIRGraph) -> Program:

@@ -4,10 +4,12 @@ Source: Lava 0.10.0, lava/proc/lif/models.py (documented widths), and nengo-loih
 the 12-bit decays. Lava itself enforces none of them: `du=5000` or `vth=2**20` run there silently.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from .errors import OutOfRange
+from .errors import BadInput, OutOfRange
 
 RANGES = {
     "du": (-1, 4095),  # -1: the current never decays; 4095: it has no memory
@@ -38,10 +40,33 @@ def fit_register(where: str, field: str, values: npt.ArrayLike) -> np.ndarray:
     array([100, 200], dtype=int32)
     """
     low, high = RANGES[field]
-    values = np.asarray(values)
+    try:
+        values = np.asarray(values)
+    except ValueError as error:
+        raise OutOfRange(f"{where}.{field} is not one array ({error})") from error
     if values.dtype.kind not in "biuf":
         raise OutOfRange(f"{where}.{field} holds {values.dtype}, not integers")
     wrong = values[~((values >= low) & (values <= high) & (values == np.floor(values)))]
     if wrong.size:
         raise OutOfRange(f"{where}.{field} = {wrong.flat[0]} is not an integer in [{low}, {high}]")
     return values.astype(np.int32)
+
+
+def check_shape(where: str, shape: Sequence[int]) -> tuple[int, ...]:
+    """Return `shape` as a tuple if it is one axis of at least one channel.
+
+    Raises
+    ------
+    BadInput
+        More or fewer axes, or nothing in them; dense synapses join flat populations.
+
+    >>> check_shape("hidden", [3])
+    (3,)
+    """
+    try:
+        checked = tuple(int(n) for n in shape)
+    except (TypeError, ValueError):
+        checked = ()
+    if len(checked) != 1 or checked[0] < 1 or list(checked) != list(shape):
+        raise BadInput(f"{where}: shape {shape} must be (n,) with n at least 1")
+    return checked

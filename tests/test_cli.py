@@ -1,6 +1,7 @@
 """The command line: exit codes, one clear line for every bad input, and nothing half-written."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -200,12 +201,61 @@ def test_an_existing_output_is_kept_without_force(folder, tmp_path, capsys):
         ["simulate", folder / "program.nir", *x],
         ["deploy", folder / "program.nir", *x],
         ["export", folder / "none.pt"],
-        ["demo"],
     ):
         assert "exists; --force replaces it" in fails(capsys, *command, "--out", out)
         assert out.read_text() == "precious"
     succeeds(capsys, "quantize", folder / "graph.nir", "--blind", "--out", out, "--force")
     assert Program.load(out)
+    assert "not a folder" in fails(capsys, "demo", "--out", out, "--force")
+
+
+def test_only_ordinary_files_are_replaced(folder, tmp_path, capsys):
+    blind = ["quantize", folder / "graph.nir", "--blind", "--force", "--out"]
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for out in ("folder", "pipe"):
+        assert "is not an ordinary file" in fails(capsys, *blind, tmp_path / out)
+    assert (tmp_path / "folder").is_dir() and (tmp_path / "pipe").is_fifo()
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    succeeds(capsys, *blind, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and Program.load(tmp_path / "file")
+    assert "cannot be written" in fails(capsys, *blind, tmp_path / "no" / "folder.nir")
+    assert "File name too long" in fails(capsys, *blind, tmp_path / ("n" * 300))
+
+
+def test_options_that_would_be_ignored_are_refused(folder, tmp_path, capsys):
+    x, out = ["--input", folder / "x.npy"], ["--out", tmp_path / "o"]
+    assert "is a Program already" in fails(capsys, "quantize", folder / "program.nir", "--blind", *out)
+    assert "are for Programs" in fails(capsys, "simulate", folder / "graph.nir", *x, "--engine", "fast")
+    assert "are for Programs" in fails(capsys, "simulate", folder / "graph.nir", *x, "--threads", "2")
+    said = fails(capsys, "simulate", folder / "program.nir", *x, "--engine", "reference", "--threads", "2")
+    assert "--threads is for --engine fast" in said
+    both = ["--blind", "--calibration", folder / "x.npy"]
+    assert "--blind does without" in fails(capsys, "quantize", folder / "graph.nir", *both, *out)
+    assert "at least 1" in fails(capsys, "demo", "--samples", "0")
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.full((1, 3, 12), np.nan),
+        np.zeros((1, 3, 12), complex),
+        np.full((1, 3, 12), "a"),
+        np.zeros((2, 0, 12)),
+    ],
+)
+def test_odd_arrays_are_one_clear_line(folder, tmp_path, capsys, x):
+    np.save(tmp_path / "x.npy", x)
+    if x.size:
+        assert "input 'in'" in fails(capsys, "simulate", folder / "graph.nir", "--input", tmp_path / "x.npy")
+        assert "input 'in'" in fails(
+            capsys, "simulate", folder / "program.nir", "--input", tmp_path / "x.npy"
+        )
+    else:
+        succeeds(capsys, "simulate", folder / "program.nir", "--input", tmp_path / "x.npy")
+    quantized = ["quantize", folder / "graph.nir", "--calibration", tmp_path / "x.npy"]
+    assert "graph.nir: calibration for 'in'" in fails(capsys, *quantized, "-o", tmp_path / "p.nir")
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", b"PK\x03\x04"])

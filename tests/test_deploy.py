@@ -48,12 +48,12 @@ def leaky(rng: np.random.Generator) -> Program:
 def current(rng: np.random.Generator) -> Program:
     """Three layers with a current that remembers, a shape of two axes, 5-bit weights; LIF output."""
     populations = {
-        name: LIF((2, 4), du=rng.integers(-1, 4096, (2, 4)), dv=rng.integers(0, 4097, (2, 4)), vth=90)
+        name: LIF((8,), du=rng.integers(-1, 4096, (8,)), dv=rng.integers(0, 4097, (8,)), vth=90)
         for name in ("first", "second", "third")
     }
     coarse = weights(rng, 8, 8) // 16 * 16
     return Program(
-        {"input": Input((2, 3))},
+        {"input": Input((6,))},
         populations,
         [
             Dense("input", "first", weights(rng, 8, 6), 1),
@@ -109,7 +109,7 @@ def joined(rng: np.random.Generator) -> Program:
 
 
 def apart(rng: np.random.Generator) -> Program:
-    """Parts without a connection between them, one driven by its bias, one input unused."""
+    """Parts without a connection between them, one driven by its bias alone, one input unused."""
     return Program(
         {"a": Input((3,)), "b": Input((2,), message_bits=3), "unused": Input((2,))},
         {
@@ -119,6 +119,7 @@ def apart(rng: np.random.Generator) -> Program:
             "b_out": LI((2,), du=7),
         },
         [
+            Dense("a", "alone", np.zeros((3, 3))),
             Dense("alone", "after", weights(rng, 2, 3)),
             Dense("a", "a_out", weights(rng, 4, 3)),
             Dense("b", "b_out", weights(rng, 2, 2)),

@@ -1,6 +1,7 @@
 """from_torch: the written graph does what the module does, or there is a reason why not."""
 
 import warnings
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -9,10 +10,10 @@ import torch
 from torch import nn
 
 from lavalier import export
-from lavalier.export.nir_graphs import first_difference
 from lavalier.models.neurons import Integrator
 from lavalier.simulate import run
 from lavalier.simulate.errors import BadInput, Mismatch, Unsupported
+from lavalier.simulate.nir_file import first_difference
 
 
 def leaky(n: int, **options) -> snn.Leaky:
@@ -75,6 +76,22 @@ def test_loop_outside_with_hidden_states(delay):
     assert run(graph, example()).output.mean() > 0.01
 
 
+def test_a_module_that_was_just_used():
+    module = nn.Sequential(nn.Linear(5, 8), leaky(8, init_hidden=True))
+    x = torch.tensor(example(), dtype=torch.float32)
+    module(x[:, 0])  # its state has a history of gradients now
+    fresh = export.from_torch(nn.Sequential(*module), x)
+    assert run(fresh, example()).output.mean() > 0.01
+
+
+def test_weights_that_are_no_numbers_are_refused():
+    module = Loop()
+    with torch.no_grad():
+        module.fc1.weight[0, 0] = float("nan")
+    with pytest.raises(BadInput, match="node 'fc1': weight holds nan"):
+        export.from_torch(module, example())
+
+
 def test_the_module_itself_is_left_alone():
     module = Loop()
     before = {k: v.clone() for k, v in module.state_dict().items()}
@@ -127,6 +144,28 @@ class Shared(Loop):
         return super().forward(x) + super().forward(x)
 
 
+class Relu(Loop):
+    """The membranes are those of the chain as long as nothing negative arrives."""
+
+    def forward(self, x):
+        mem, out, states = self.hidden.reset_mem(), torch.zeros(len(x), 3, dtype=x.dtype), []
+        for t in range(x.shape[1]):
+            spikes, mem = self.hidden(torch.relu(self.fc1(x[:, t])), mem)
+            out = self.last(self.fc2(spikes), out)
+            states.append(out)
+        return torch.stack(states, 1)
+
+
+class Summed(Loop):
+    def forward(self, x):
+        return super().forward(x).sum(1)
+
+
+class Listed(Loop):
+    def forward(self, x):  # type: ignore
+        return [super().forward(x)]
+
+
 class Extra(Loop):
     def forward(self, x):
         return super().forward(x) * 1.001
@@ -142,9 +181,17 @@ class Extra(Loop):
         (nn.Sequential(nn.Linear(5, 3), nn.ReLU(), leaky(3, init_hidden=True)), Unsupported, "'1' .ReLU."),
         (nn.Sequential(nn.Linear(5, 3)), Unsupported, "no spiking neuron"),
         (nn.Sequential(nn.Linear(6, 3), leaky(3, init_hidden=True)), BadInput, "does not run on the example"),
-        (Skip(), Mismatch, "joined otherwise than as a chain"),
+        (Skip(), Unsupported, "layer 'fc2' is not given what layer 'hidden' returned"),
+        (Relu(), Unsupported, "layer 'hidden' is not given what layer 'fc1' returned"),
+        (Summed(), Unsupported, r"forward returns a tensor \(4, 3\), not what its last layer 'last'"),
+        (Listed(), Unsupported, "forward returns no tensor"),
         (Shared(), Unsupported, "ran 80 times in 40 steps"),
-        (Extra(), Mismatch, "computes something outside"),
+        (Extra(), Mismatch, "computes something after it"),
+        (
+            nn.Sequential(OrderedDict(output=nn.Linear(5, 3), n=leaky(3, init_hidden=True))),
+            Unsupported,
+            "rename",
+        ),
     ],
     ids=lambda v: type(v).__name__ if isinstance(v, nn.Module) else None,
 )

@@ -157,7 +157,12 @@ def test_registers_cannot_be_changed_afterwards():
             "'readout' does not spike",
         ),
         (
-            {"connections": (Dense("hidden", "hidden", np.zeros((3, 3))),)},
+            {
+                "connections": (
+                    Dense("hidden", "hidden", np.zeros((3, 3))),
+                    Dense("in", "readout", np.zeros((1, 2))),
+                )
+            },
             Unsupported,
             r"\['hidden'\] form a loop",
         ),

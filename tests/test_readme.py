@@ -2,12 +2,16 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from lavalier.cli import main
+from lavalier.simulate import Dense, Input, Program
 from lavalier.simulate.neurons import NEURONS
+from lavalier.simulate.program_nir import from_nir, to_nir
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -22,14 +26,31 @@ def rows(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
+def nir_forms(neuron) -> set[str]:
+    """Nodes that Programs of this neuron are written as; each must come back the same."""
+    forms = set()
+    for registers in ({"dv": 9}, {"dv": 0}, {"dv": 9, "du": 7}):
+        program = Program(
+            inputs={"in": Input((1,))},
+            populations={"n": neuron((2,), **registers)},
+            connections=(Dense("in", "n", [[2], [4]]),),
+            outputs=("n",),
+        )
+        graph = to_nir(program)
+        assert from_nir(graph) == program
+        forms.add(type(graph.nodes["n"]).__name__)
+    return forms
+
+
 def test_the_table_of_neurons_is_the_registry():
     from lavalier.deploy.neurons import PROCESSES
     from lavalier.simulate import fast, reference
 
     table = {row[3]: row for row in rows(between("works"))}
     assert table.keys() == NEURONS.keys()
-    for name, (_, _, _, _, in_reference, in_fast, in_lava) in table.items():
+    for name, (_, _, in_nir, _, in_reference, in_fast, in_lava) in table.items():
         neuron = NEURONS[name]
+        assert set(in_nir.split(", ")) == nir_forms(neuron)
         assert (in_reference == "yes") == (neuron in reference.RULES)
         assert (in_fast == "yes") == (neuron in fast.RULES)
         assert in_lava.startswith("`LIFReset`") == (neuron in PROCESSES)
@@ -64,6 +85,25 @@ def test_its_commands_exist_with_their_options(words, capsys):
     text = capsys.readouterr().out
     for option in (w for w in words if w.startswith("--")):
         assert option in text, option
+
+
+@pytest.mark.lava
+def test_its_commands_work_in_their_order(tmp_path, monkeypatch, capsys):
+    """All but the training, whose result is the shipped network here."""
+    from lavalier import deploy
+    from lavalier.train.speech import generate
+
+    if deploy.missing("cpu"):
+        pytest.skip(str(deploy.missing("cpu")))
+    (tmp_path / "DIR").mkdir()
+    (tmp_path / "runs" / "digits").mkdir(parents=True)
+    shutil.copy(ROOT / "models" / "digits.pt", tmp_path / "runs" / "digits")
+    for i, (samples, label) in enumerate(generate(30, 0, "test")):
+        soundfile.write(tmp_path / "DIR" / f"{label}_voice{i}_{i % 10}.wav", samples, 8000)
+    monkeypatch.chdir(tmp_path)
+    for words in commands()[1:]:
+        assert main(words[1:]) == 0, capsys.readouterr().err
+    assert "equal\n" in capsys.readouterr().out
 
 
 def test_its_folders_exist():

@@ -8,6 +8,20 @@ import numpy as np
 from ..models.log_mel import HOP, N_STEPS, SAMPLE_RATE, log_mel_events, n_frames
 from ..simulate.errors import BadInput
 
+EXPORT_CLIPS = 20  # clips that an export is verified with
+CALIBRATION_CLIPS = 200  # clips that quantize looks at; more cost time and change little
+
+
+def spread(values: np.ndarray, n: int) -> np.ndarray:
+    """Return n of the values, evenly spaced over the first axis, or all if there are fewer.
+
+    >>> spread(np.arange(10), 4)
+    array([0, 3, 6, 9])
+    """
+    if n >= len(values):
+        return values
+    return values[np.linspace(0, len(values) - 1, n).astype(int)]
+
 
 @dataclass(frozen=True)
 class Clips:

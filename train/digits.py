@@ -18,7 +18,7 @@ from ..models.readout import decide
 from ..simulate import run
 from ..simulate.errors import BadInput
 from ..simulate.files import atomic, write_json
-from .clips import Clips
+from .clips import CALIBRATION_CLIPS, EXPORT_CLIPS, Clips, spread
 from .fit import classify, fit
 from .learner import Settings
 from .recordings import load_recordings
@@ -26,7 +26,6 @@ from .run_folder import check_folder, check_resumed, start_run
 from .speech import speech_clips
 
 N_TRAIN, N_TEST = 2000, 500  # clips of the generator
-EXPORT_CLIPS, CALIBRATION_CLIPS = 20, 200
 EPOCHS = Settings.epochs
 WRITES = ("digits.pt", "graph.nir", "program.nir", "card.json", "metrics.json", "checkpoints")
 
@@ -85,7 +84,7 @@ def train_digits(
     net = fit(DigitNet(), train.events, train.labels, settings, out / "checkpoints", progress)
 
     graph = from_torch(net, train.events[:EXPORT_CLIPS], dt=STEP_S)
-    program = quantize(graph, train.events[:: max(1, len(train.events) // CALIBRATION_CLIPS)])
+    program = quantize(graph, spread(train.events, CALIBRATION_CLIPS))
     fixed = decide(run(program, test.events).output)
     metrics = {
         "accuracy": float(np.mean(classify(net, test.events) == test.labels)),

@@ -16,6 +16,7 @@ from ..simulate.errors import BadInput
 from .clips import Clips, to_clips
 
 SPLITS = ("train", "test")
+LOWEST_RATE, HIGHEST_RATE = 1000, 384_000
 LAYOUT = "{digit}_{speaker}_{index}.wav"
 N_TEST = 5  # recordings per digit and speaker that are for the test: index 0 to 4
 _NAME = re.compile(r"(\d)_(.+)_(\d+)\.wav")
@@ -50,6 +51,13 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
     if samples.shape[1] != 1:
         raise BadInput(f"{path}: {samples.shape[1]} channels; the limit is 1, mix it down first")
     samples, notes = samples[:, 0], ()
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise BadInput(
+            f"{path}: {rate} Hz; the limits are {LOWEST_RATE} and {HIGHEST_RATE} Hz, resample it first"
+        )
+    if not np.isfinite(samples).all():
+        first = int(np.flatnonzero(~np.isfinite(samples))[0])
+        raise BadInput(f"{path}: sample {first} is {samples[first]}; all must be finite")
     if rate != SAMPLE_RATE and len(samples):
         samples = soxr.resample(samples, rate, SAMPLE_RATE)
         notes = (f"resampled from {rate} Hz to {SAMPLE_RATE} Hz",)

@@ -82,7 +82,7 @@ class Run:
 
     def _decisions(self) -> np.ndarray | None:
         output = self.trace.output
-        if isinstance(output, np.ndarray) and output.ndim == 3 and len(output):
+        if isinstance(output, np.ndarray) and output.ndim == 3 and 0 not in output.shape:
             return decide(output)
         return None
 
@@ -107,17 +107,21 @@ def input_shape(network: Program | nir.NIRGraph) -> tuple[int, ...] | None:
 def run_network(
     network: Program | nir.NIRGraph,
     x: np.ndarray,
-    engine: str,
+    engine: str | None,
     threads: int | None,
     record: bool,
-) -> Trace:
-    """Run a network on the engine named, recording every population or none."""
+) -> tuple[str, Trace]:
+    """Run a network on the engine named, recording every population or none; return what ran it too."""
     if not isinstance(network, Program):
+        if engine or threads:
+            raise BadInput("--engine and --threads are for Programs; a NIR graph runs in floats")
         neurons = [n for n, node in network.nodes.items() if hasattr(node, "v_threshold")]
-        return run_any(network, x, neurons if record else ())
+        return "floats", run_any(network, x, neurons if record else ())
     names = tuple(network.populations) if record else ()
-    if engine == "fast":
-        return fast.run(network, x, names, threads)
     if engine == "reference":
-        return reference.run(network, x, names)
-    raise BadInput(f"--engine {engine}: must be fast or reference")
+        if threads:
+            raise BadInput("--threads is for --engine fast; the reference has one")
+        return engine, reference.run(network, x, names)
+    if engine not in (None, "fast"):
+        raise BadInput(f"--engine {engine}: must be fast or reference")
+    return "fast", fast.run(network, x, names, threads)

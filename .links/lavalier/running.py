@@ -1,1 +1,0 @@
-../../lavalier/running.py

@@ -1,0 +1,1 @@
+../../lavalier/runs.py
