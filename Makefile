@@ -8,7 +8,7 @@ setup:
 demo: setup
 	@$(bin)/lavalier demo --out runs/demo --force
 
-test: setup lint
+test: setup
 	@$(bin)/python -m pytest -q
 
 test-slow: setup
