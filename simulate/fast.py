@@ -18,12 +18,11 @@ from .errors import BadInput
 from .events import check_events, check_record
 from .neurons import LI, LIF
 from .program import Program
-from .ranges import DECAY_ONE, V_SHIFT
+from .ranges import DECAY_ONE, U_HALF_RANGE, V_MAX, V_SHIFT
 from .trace import COUNTERS, Counts, Trace, collect
 
 LANES = 16  # neurons and channels are padded to a multiple: whole vectors, whole words
 CHUNK_BYTES = 1 << 22  # spikes and synaptic input that one thread holds at a time
-NEVER = (1 << 23) - 1  # v does not exceed this
 
 
 def run(
@@ -65,7 +64,7 @@ class _Synapses(NamedTuple):
 
     connection: Dense
     graded: bool
-    rows: np.ndarray  # half the weights (n_in, n_out padded); their lowest bit is always 0
+    rows: np.ndarray  # half the weights, their lowest bit is 0 (n_in, n_out padded), then a row of 0
     shift: int
     total: type  # type that holds every sum of rows
     fan_out: np.ndarray
@@ -76,9 +75,10 @@ class _Synapses(NamedTuple):
         graded = source is not None and source.message_bits > 0
         # 128 * 255 is the largest product of half a weight and 8 bits
         wide = graded and program.inputs[connection.source].message_bits > 8
-        halves = _padded(connection.weights.T // 2)
-        rows = np.ascontiguousarray(halves, dtype=np.int32 if wide else np.int16)
-        largest = np.abs(halves).sum(axis=0).max(initial=0)
+        n_out, n_in = connection.weights.shape
+        rows = np.zeros((n_in + 1, n_out + -n_out % LANES), np.int32 if wide else np.int16)
+        rows[:n_in, :n_out] = connection.weights.T >> 1
+        largest = np.abs(connection.weights).sum(axis=1).max(initial=0) // 2
         total = np.int16 if not graded and largest <= np.iinfo(np.int16).max else np.int32
         return cls(connection, graded, rows, connection.weight_exp, total, connection.fan_out)
 
@@ -95,8 +95,10 @@ class _Synapses(NamedTuple):
 
 def _padded(values: np.ndarray) -> np.ndarray:
     """Return an array whose last axis is filled with zeros to a multiple of LANES."""
-    missing = -values.shape[-1] % LANES
-    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])
+    n = values.shape[-1]
+    padded = np.zeros((*values.shape[:-1], n + -n % LANES), values.dtype)
+    padded[..., :n] = values
+    return padded
 
 
 class _Membranes(NamedTuple):
@@ -106,23 +108,41 @@ class _Membranes(NamedTuple):
     left_v: np.ndarray
     bias: np.ndarray
     threshold: np.ndarray  # in units of v
+    calm: int  # neurons, if u has no memory, never wraps, and a bias keeps every neuron from rest; else 0
+
+    @classmethod
+    def of(cls, program: Program, name: str) -> "_Membranes":
+        neuron = program.populations[name]
+        left_u = DECAY_ONE - (neuron.du + 1)
+        left_v = DECAY_ONE - neuron.dv
+        threshold = RULES[type(neuron)](neuron)
+        left_u, left_v, bias, threshold = (
+            _padded(a.ravel()) for a in (left_u, left_v, neuron.bias, threshold)
+        )
+        calm = not left_u.any() and neuron.bias.all() and _largest_u(program, name) < U_HALF_RANGE
+        return cls(left_u, left_v, bias, threshold, neuron.size if calm else 0)
 
 
-def _lif(neuron: LIF) -> _Membranes:
-    return _membranes(neuron, neuron.vth << V_SHIFT)
+def _largest_u(program: Program, name: str) -> int:
+    """Return what u cannot exceed, if it has no memory."""
+    total = 0
+    for c in program.incoming(name):
+        event = program.inputs[c.source].largest if c.source in program.inputs else 1
+        sums = int(np.abs(c.weights).sum(axis=1).max(initial=0)) * event
+        # shifted down, a negative sum rounds away from zero
+        total += sums << c.weight_exp if c.weight_exp > 0 else (sums >> -c.weight_exp) + 1
+    return total << V_SHIFT
 
 
-def _li(neuron: LI) -> _Membranes:
-    return _membranes(neuron, np.full(neuron.shape, NEVER, np.int32))
+def _never(neuron: LI) -> np.ndarray:
+    return np.full(neuron.shape, V_MAX, np.int32)
 
 
-def _membranes(neuron: LIF | LI, threshold: np.ndarray) -> _Membranes:
-    left_u = DECAY_ONE - (neuron.du + 1)
-    left_v = DECAY_ONE - neuron.dv
-    return _Membranes(*(_padded(a.ravel()) for a in (left_u, left_v, neuron.bias, threshold)))
+def _lif_threshold(neuron: LIF) -> np.ndarray:
+    return neuron.vth << V_SHIFT
 
 
-RULES = {LIF: _lif, LI: _li}
+RULES = {LIF: _lif_threshold, LI: _never}
 
 
 class _Scratch:
@@ -147,7 +167,7 @@ class _Job:
         self.synapses = {
             name: [_Synapses.of(program, c) for c in program.incoming(name)] for name in program.populations
         }
-        self.membranes = {n: RULES[type(p)](p) for n, p in program.populations.items()}
+        self.membranes = {n: _Membranes.of(program, n) for n in program.populations}
         spiking = [n for n in program.populations if program.is_spiking(n)]
         listened = [n for n in program.populations if n in record or n in program.outputs]
         self.spikes = {n: self._room(n, np.uint8) for n in spiking if n in listened}

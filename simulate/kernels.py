@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
 HALF_RANGE = 1 << 23
 V_LIMIT = (1 << 23) - 1
@@ -20,35 +21,37 @@ PLACE_OF_BIT = np.zeros(64, np.int64)
 for _i in range(64):
     PLACE_OF_BIT[((int(DE_BRUIJN) << _i) % 2**64) >> 58] = _i
 
-kernel: Any = njit(nogil=True, cache=True, error_model="numpy")
+
+class _Apart(CompilerBase):
+    """Numba's compiler, told that no two arrays of one call overlap.
+
+    Else every loop over the neurons of one step first tests that at run time, which takes as long.
+    """
+
+    def define_pipelines(self) -> list:
+        self.state.flags.noalias = True
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
+kernel: Any = njit(nogil=True, cache=True, error_model="numpy", pipeline_class=_Apart)
 
 
 @kernel
 def deliver_spikes(words, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops):
-    """Sum the rows (n_in, n_out) that fired, times 2^(shift + 1), into a_in (batch, steps, n_out).
+    """Sum the rows (n_in + 1, n_out) that fired, times 2^(shift + 1), into a_in (batch, steps, n_out).
 
-    `words` (batch, steps, n_in / 8) are the spikes, a byte each, seen eight at a time. The first
-    connection of a population overwrites a_in, the others add. `total` (n_out) is scratch; its type holds
-    every possible sum of rows.
+    `words` (batch, steps, n_in / 8) are the spikes, a byte each, seen eight at a time. The last row is 0
+    and fills the last group of four. The first connection of a population overwrites a_in, the others
+    add. `total` (n_out) is scratch; its type holds every possible sum of rows.
     """
-    n_out = rows.shape[1]
-    fired = np.empty(8 * words.shape[2] + 1, np.int64)
+    fired = np.empty(8 * words.shape[2] + 4, np.int64)
     for b in range(words.shape[0]):
         for t in range(words.shape[1]):
             n = _set_bytes(words[b, t], fired)
+            fired[n : n + 4] = rows.shape[0] - 1
             total[:] = 0
-            k = 0
-            while k + 4 <= n:  # four rows for each load and store of the sum
-                r0, r1 = rows[fired[k]], rows[fired[k + 1]]
-                r2, r3 = rows[fired[k + 2]], rows[fired[k + 3]]
-                for j in range(n_out):
-                    total[j] += r0[j] + r1[j] + r2[j] + r3[j]
-                k += 4
-            while k < n:
-                row = rows[fired[k]]
-                for j in range(n_out):
-                    total[j] += row[j]
-                k += 1
+            for k in range(0, n, 4):  # four rows for each load and store of the sum
+                _add_four(total, rows, fired, k)
             _put_shifted(a_in[b, t], total, shift, first)
             spikes_in[b] += n
             syn_ops[b] += _reached(fired, n, fan_out)
@@ -60,39 +63,45 @@ def deliver_graded(events, rows, total, shift, fan_out, first, a_in, spikes_in, 
 
     The type of rows holds every product.
     """
-    kind = rows.dtype.type
-    n_out = rows.shape[1]
-    fired = np.empty(rows.shape[0] + 1, np.int64)
+    fired = np.empty(rows.shape[0] + 4, np.int64)
+    sizes = np.empty(fired.size, rows.dtype)
     for b in range(events.shape[0]):
         for t in range(events.shape[1]):
-            e = events[b, t]
-            n = _nonzero(e, fired)
+            n = _nonzero(events[b, t], fired, sizes)
+            fired[n : n + 4] = rows.shape[0] - 1
             total[:] = 0
-            k = 0
-            while k + 4 <= n:
-                i0, i1, i2, i3 = fired[k], fired[k + 1], fired[k + 2], fired[k + 3]
-                e0, e1, e2, e3 = kind(e[i0]), kind(e[i1]), kind(e[i2]), kind(e[i3])
-                r0, r1, r2, r3 = rows[i0], rows[i1], rows[i2], rows[i3]
-                for j in range(n_out):
-                    low = np.int32(np.int32(kind(e0 * r0[j])) + np.int32(kind(e1 * r1[j])))
-                    high = np.int32(np.int32(kind(e2 * r2[j])) + np.int32(kind(e3 * r3[j])))
-                    total[j] += np.int32(low + high)
-                k += 4
-            while k < n:
-                event, row = kind(e[fired[k]]), rows[fired[k]]
-                for j in range(n_out):
-                    total[j] += np.int32(kind(event * row[j]))
-                k += 1
+            for k in range(0, n, 4):
+                _add_four_times(total, rows, fired, sizes, k)
             _put_shifted(a_in[b, t], total, shift, first)
             spikes_in[b] += n
             syn_ops[b] += _reached(fired, n, fan_out)
 
 
 @kernel
-def _nonzero(events, fired):
+def _add_four(total, rows, fired, k):
+    r0, r1 = rows[fired[k]], rows[fired[k + 1]]
+    r2, r3 = rows[fired[k + 2]], rows[fired[k + 3]]
+    for j in range(total.size):
+        total[j] += r0[j] + r1[j] + r2[j] + r3[j]
+
+
+@kernel
+def _add_four_times(total, rows, fired, sizes, k):
+    kind = rows.dtype.type
+    e0, e1, e2, e3 = sizes[k], sizes[k + 1], sizes[k + 2], sizes[k + 3]
+    r0, r1 = rows[fired[k]], rows[fired[k + 1]]
+    r2, r3 = rows[fired[k + 2]], rows[fired[k + 3]]
+    for j in range(total.size):
+        low = np.int32(np.int32(kind(e0 * r0[j])) + np.int32(kind(e1 * r1[j])))
+        high = np.int32(np.int32(kind(e2 * r2[j])) + np.int32(kind(e3 * r3[j])))
+        total[j] += np.int32(low + high)
+
+
+@kernel
+def _nonzero(events, fired, sizes):
     n = 0
     for i in range(events.size):
-        fired[n] = i
+        fired[n], sizes[n] = i, events[i]
         n += events[i] != 0
     return n
 
@@ -134,43 +143,48 @@ def _put_shifted(a_in, total, shift, first):
 
 
 @kernel
-def integrate(a_in, left_u, left_v, bias, threshold, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts):
+def integrate(
+    a_in, left_u, left_v, bias, threshold, calm, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts
+):
     """Run a population over its input a_in (batch, steps, n).
 
-    `left_u`, `left_v` are the 4096ths that remain after a step, `threshold` is in units of v. States are
-    kept where `u_kept`, `v_kept` have steps, as many neurons as they have; the last four arrays count for
-    each sample.
+    `left_u`, `left_v` are the 4096ths that remain after a step, `threshold` is in units of v. `calm` is
+    how many neurons there are, if u has no memory, never wraps, and none of them rests; else 0. States
+    are kept where `u_kept`, `v_kept` have steps, as many neurons as they have; the last four arrays count
+    for each sample.
     """
     batch, steps, n = a_in.shape
-    memoryless = not left_u.any()
     keep_u, keep_v = u_kept.shape[1] > 0, v_kept.shape[1] > 0
     u = np.empty(n, np.int32)
     v = np.empty(n, np.int32)
+    counted = np.empty((4, n), np.int32)  # for each neuron
+    fired, moved, over, cut = counted[0], counted[1], counted[2], counted[3]
     for b in range(batch):
         u[:] = 0
         v[:] = 0
+        counted[:] = 0
         for t in range(steps):
             a, s = a_in[b, t], spikes[b, t]
-            if memoryless:
-                counted = _step_memoryless(a, u, v, left_v, bias, threshold, s)
+            if calm:
+                _step_calm(a, v, left_v, bias, threshold, s, fired, cut)
             else:
-                counted = _step(a, u, v, left_u, left_v, bias, threshold, s)
-            n_spikes[b] += counted[0]
-            active[b] += counted[1]
-            wraps[b] += counted[2]
-            cuts[b] += counted[3]
+                _step(a, u, v, left_u, left_v, bias, threshold, s, fired, moved, over, cut)
             if keep_u:
                 for j in range(u_kept.shape[2]):
-                    u_kept[b, t, j] = u[j]
+                    u_kept[b, t, j] = np.int32(a[j] << 6) if calm else u[j]
             if keep_v:
                 for j in range(v_kept.shape[2]):
                     v_kept[b, t, j] = v[j]
+        n_spikes[b] += fired.sum()
+        active[b] += moved.sum() + calm * steps
+        wraps[b] += over.sum()
+        cuts[b] += cut.sum()
 
 
 @kernel
 def spikes_layer(
     words, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops,
-    left_u, left_v, bias, threshold, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts,
+    left_u, left_v, bias, threshold, calm, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts,
 ):  # fmt: skip
     """`deliver_spikes`, then `integrate`, sample by sample: a_in stays in the cache.
 
@@ -182,7 +196,7 @@ def spikes_layer(
         a = a_in if first else a_in[one]
         deliver_spikes(words[one], rows, total, shift, fan_out, first, a, spikes_in[one], syn_ops[one])
         integrate(
-            a, left_u, left_v, bias, threshold, spikes[one], u_kept[one], v_kept[one],
+            a, left_u, left_v, bias, threshold, calm, spikes[one], u_kept[one], v_kept[one],
             n_spikes[one], active[one], wraps[one], cuts[one],
         )  # fmt: skip
 
@@ -190,7 +204,7 @@ def spikes_layer(
 @kernel
 def graded_layer(
     events, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops,
-    left_u, left_v, bias, threshold, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts,
+    left_u, left_v, bias, threshold, calm, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts,
 ):  # fmt: skip
     """`deliver_graded`, then `integrate`, as in `spikes_layer`."""
     for b in range(events.shape[0]):
@@ -198,45 +212,42 @@ def graded_layer(
         a = a_in if first else a_in[one]
         deliver_graded(events[one], rows, total, shift, fan_out, first, a, spikes_in[one], syn_ops[one])
         integrate(
-            a, left_u, left_v, bias, threshold, spikes[one], u_kept[one], v_kept[one],
+            a, left_u, left_v, bias, threshold, calm, spikes[one], u_kept[one], v_kept[one],
             n_spikes[one], active[one], wraps[one], cuts[one],
         )  # fmt: skip
 
 
 @kernel
-def _step_memoryless(a_in, u, v, left_v, bias, threshold, spikes):
-    fired, active, wraps, cuts = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+def _step(a_in, u, v, left_u, left_v, bias, threshold, spikes, n_spikes, active, wraps, cuts):
+    """One step of every neuron; the last four count for each neuron, which needs no sums across lanes."""
     for j in range(u.size):
-        c = np.int32(a_in[j] << 6)
-        u[j], v[j], s, a, w, k = _updated(c, u[j], v[j], left_v[j], bias[j], threshold[j])
-        spikes[j] = s
-        fired, active = np.int32(fired + s), np.int32(active + a)
-        wraps, cuts = np.int32(wraps + w), np.int32(cuts + k)
-    return fired, active, wraps, cuts
+        current = np.int32(_decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
+        wrapped = _wrapped(current)
+        left, s, total, cut = _updated(wrapped, v[j], left_v[j], bias[j], threshold[j])
+        active[j] += np.int32((u[j] | v[j] | wrapped | cut) != 0)
+        wraps[j] += np.int32(wrapped != current)
+        cuts[j] += np.int32(cut != total)
+        n_spikes[j] += np.int32(s)
+        u[j], v[j], spikes[j] = wrapped, left, s
 
 
 @kernel
-def _step(a_in, u, v, left_u, left_v, bias, threshold, spikes):
-    fired, active, wraps, cuts = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
-    for j in range(u.size):
-        c = np.int32(_decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
-        u[j], v[j], s, a, w, k = _updated(c, u[j], v[j], left_v[j], bias[j], threshold[j])
-        spikes[j] = s
-        fired, active = np.int32(fired + s), np.int32(active + a)
-        wraps, cuts = np.int32(wraps + w), np.int32(cuts + k)
-    return fired, active, wraps, cuts
+def _step_calm(a_in, v, left_v, bias, threshold, spikes, n_spikes, cuts):
+    """`_step` where u is 64 a_in: no memory, never wraps, and every neuron is active."""
+    for j in range(v.size):
+        left, s, total, cut = _updated(np.int32(a_in[j] << 6), v[j], left_v[j], bias[j], threshold[j])
+        cuts[j] += np.int32(cut != total)
+        n_spikes[j] += np.int32(s)
+        v[j], spikes[j] = left, s
 
 
 @kernel
-def _updated(current, u, v, left_v, bias, threshold):
-    """One neuron: u, v, whether it spiked, was active, wrapped, was cut."""
-    wrapped = _wrapped(current)
-    total = np.int32(np.int32(_decayed(v, left_v) + wrapped) + bias)
+def _updated(u, v, left_v, bias, threshold):
+    """One membrane: what is left of v, whether it spiked, v before and after the cut."""
+    total = np.int32(np.int32(_decayed(v, left_v) + u) + bias)
     cut = min(max(total, np.int32(-V_LIMIT)), np.int32(V_LIMIT))
     spiked = cut > threshold
-    active = (u | v | wrapped | cut) != 0
-    left = np.int32(0) if spiked else cut
-    return wrapped, left, spiked, active, wrapped != current, cut != total
+    return np.int32(0) if spiked else cut, spiked, total, cut
 
 
 @kernel
@@ -247,9 +258,8 @@ def _wrapped(current):
 
 @kernel
 def _decayed(x, left):
-    # x * left / 4096 toward zero, for every 32-bit x and left <= 4096, without a 64-bit product
-    size = np.uint32(-x if x < 0 else x)
-    left = np.uint32(left)
-    low = np.uint32((size & np.uint32(4095)) * left) >> np.uint32(12)
-    kept = np.int32(np.uint32(np.uint32((size >> np.uint32(12)) * left) + low))
-    return np.int32(-kept) if x < 0 else kept
+    # x * left / 4096 toward zero, for every 32-bit x and left <= 4096, without a 64-bit product:
+    # the upper 20 bits times left, and the lower 12, which round up where x is negative
+    up = np.int32(np.int32(x >> 31) & np.int32(4095))
+    low = np.int32(np.int32(np.int32(x & np.int32(4095)) * left) + up)
+    return np.int32(np.int32(np.int32(x >> 12) * left) + np.int32(low >> 12))

@@ -27,7 +27,7 @@ MUTANTS = [
     ("kernels.py", "if w <= -HALF_RANGE else w", "if w < -HALF_RANGE else w"),
     ("kernels.py", "if current > HALF_RANGE", "if current >= HALF_RANGE"),
     ("kernels.py", "V_LIMIT = (1 << 23) - 1", "V_LIMIT = 1 << 23"),
-    ("kernels.py", "np.int32(-kept) if x < 0 else kept", "kept"),
+    ("kernels.py", "x & np.int32(4095)) * left) + up)", "x & np.int32(4095)) * left))"),
     ("kernels.py", "syn_ops[b] += _reached(fired, n, fan_out)", "syn_ops[b] += n"),
     ("fast.py", "np.int16 if not graded and largest <= np.iinfo(np.int16).max else np.int32", "np.int16"),
     ("fast.py", "DECAY_ONE - (neuron.du + 1)", "DECAY_ONE - neuron.du"),
