@@ -8,9 +8,9 @@ import numpy as np
 
 from ..simulate.errors import BadInput, OutOfRange
 from ..simulate.interpreter import euler, graph_dt, run_graph
-from ..simulate.ranges import RANGES, V_MAX
+from ..simulate.ranges import RANGES, UNIT, V_MAX
 from .populations import Population
-from .rounding import BIAS_LIMIT, UNIT, Scale, round_weights, span
+from .rounding import BIAS_LIMIT, Scale, round_weights, span
 
 V_LIMIT = V_MAX // UNIT  # largest membrane, in weight units
 A_IN_LIMIT = 2**15 - 1  # the chip's width of a_in; Lava's CPU models do not enforce it

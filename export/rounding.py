@@ -9,10 +9,9 @@ import numpy as np
 
 from ..simulate.connections import weight_step
 from ..simulate.errors import OutOfRange
-from ..simulate.ranges import DECAY_ONE, RANGES, V_SHIFT
+from ..simulate.ranges import DECAY_ONE, RANGES, UNIT
 from .populations import Population
 
-UNIT = 1 << V_SHIFT
 BIAS_LIMIT = RANGES["bias_mant"][1] << RANGES["bias_exp"][1]
 
 

@@ -24,11 +24,10 @@ from .errors import BadInput
 from .neurons import LIF, NEURONS, Neuron
 from .nir_file import first_difference
 from .program import Program
-from .ranges import DECAY_ONE, V_SHIFT
+from .ranges import DECAY_ONE, UNIT
 
 VERSION = 1
 NO_DECAY = 2.0**40
-UNIT = 1 << V_SHIFT
 
 
 def is_program(graph: nir.NIRGraph) -> bool:

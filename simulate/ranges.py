@@ -26,6 +26,7 @@ U_HALF_RANGE = 1 << 23  # u wraps here, once
 V_MAX = (1 << 23) - 1  # v saturates at plus and minus this
 DECAY_ONE = 4096  # a decay register counts 4096ths
 V_SHIFT = 6  # one weight unit is 64 units of u and v
+UNIT = 1 << V_SHIFT
 
 
 def fit_register(where: str, field: str, values: npt.ArrayLike) -> np.ndarray:

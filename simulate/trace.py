@@ -1,6 +1,7 @@
 """Trace: what a run gives back, the same from every simulator and from Lava."""
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -118,6 +119,7 @@ class Trace:
             EOFError,
             AttributeError,
             zipfile.BadZipFile,
+            zlib.error,
         ) as error:
             raise BadInput(f"{path}: not a readable trace ({error})") from error
 

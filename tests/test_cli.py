@@ -149,6 +149,11 @@ def test_other_rates_lengths_and_silence_are_said(digits, tmp_path, capsys):
     assert json.loads(silent)["counts"]["spikes_in"] == json.loads(silent)["counts"]["spikes_out"]
 
 
+def test_a_headerless_recording_is_refused(digits, tmp_path, capsys):
+    (tmp_path / "a.raw").write_bytes(bytes(4000))
+    assert "not a sound file" in fails(capsys, "simulate", digits, "--input", tmp_path / "a.raw")
+
+
 def test_a_directory_without_recordings(digits, tmp_path, capsys):
     for command in (["simulate", digits], ["train", "digits", "-o", tmp_path / "run"]):
         said = fails(capsys, *command, "--data", tmp_path)

@@ -96,6 +96,13 @@ def test_bad_trace_files_are_one_clear_error(trace, tmp_path):
         (tmp_path / "cut.npz").write_bytes(content[:size])
         with pytest.raises(BadInput, match="not a readable trace"):
             Trace.load(tmp_path / "cut.npz")
+    for start in range(200, len(content), len(content) // 7):
+        damaged = (
+            content[:start] + bytes(b ^ 0xFF for b in content[start : start + 40]) + content[start + 40 :]
+        )
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        with pytest.raises(BadInput, match="not a readable trace"):
+            Trace.load(tmp_path / "damaged.npz")
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(BadInput, match="not a readable trace"):
         Trace.load(tmp_path / "other.npz")

@@ -45,7 +45,7 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
+    except (OSError, TypeError, ValueError, soundfile.SoundFileError) as error:  # TypeError: headerless .raw
         what = "not a sound file that can be read" if Path(path).exists() else "no such file"
         raise BadInput(f"{path}: {what}; give a mono wav file") from error
     if samples.shape[1] != 1:
