@@ -1,19 +1,17 @@
 """Batched and compiled: the same integers as `reference`, for whole data sets.
 
-Layer by layer over all steps of a few samples at a time: small enough for the cache, large enough that
-the interpreter is not noticed. Threads take samples, so the result does not depend on their number.
+One compiled call runs some samples through the whole network, step by step. Threads take samples, so the
+result does not depend on their number.
 """
 
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from math import prod
-from typing import NamedTuple
 
 import numpy as np
 
 from . import kernels
-from .connections import Dense
+from .connections import Dense, Input
 from .errors import BadInput
 from .events import check_events, check_record
 from .neurons import LI, LIF
@@ -22,7 +20,7 @@ from .ranges import DECAY_ONE, U_HALF_RANGE, V_MAX, V_SHIFT
 from .trace import COUNTERS, Counts, Trace, collect
 
 LANES = 16  # neurons and channels are padded to a multiple: whole vectors, whole words
-CHUNK_BYTES = 1 << 22  # spikes and synaptic input that one thread holds at a time
+TURNS = 4  # times that each thread takes samples: one that is held up leaves its share to the others
 
 
 def run(
@@ -59,68 +57,85 @@ def run(
     return job.trace()
 
 
-class _Synapses(NamedTuple):
-    """A connection as its kernel wants it."""
+def _lanes(size: int) -> int:
+    return size + -size % LANES
 
-    connection: Dense
-    graded: bool
-    rows: np.ndarray  # half the weights, their lowest bit is 0 (n_in, n_out padded), then a row of 0
-    shift: int
-    total: type  # type that holds every sum of rows
-    fan_out: np.ndarray
 
-    @classmethod
-    def of(cls, program: Program, connection: Dense) -> "_Synapses":
-        source = program.inputs.get(connection.source)
-        graded = source is not None and source.message_bits > 0
-        # 128 * 255 is the largest product of half a weight and 8 bits
-        wide = graded and program.inputs[connection.source].message_bits > 8
-        n_out, n_in = connection.weights.shape
-        rows = np.zeros((n_in + 1, n_out + -n_out % LANES), np.int32 if wide else np.int16)
-        rows[:n_in, :n_out] = connection.weights.T >> 1
-        largest = np.abs(connection.weights).sum(axis=1).max(initial=0) // 2
-        total = np.int16 if not graded and largest <= np.iinfo(np.int16).max else np.int32
-        return cls(connection, graded, rows, connection.weight_exp, total, connection.fan_out)
+def _planes(entry: Input) -> int:
+    """Bytes of a graded event; 0 for a spike."""
+    return -(-entry.message_bits // 8)
 
-    def arguments(
-        self, events: np.ndarray, first: bool, a_in: np.ndarray, counts: Counts, part: slice
-    ) -> tuple:
-        """Return what the delivering kernels take."""
-        c = self.connection
-        total = np.empty(self.rows.shape[1], self.total)
-        sent = events if self.graded else events.view(np.uint64)
-        counted = counts.spikes_in[c.target][part], counts.syn_ops[c.name][part]
-        return sent, self.rows, total, self.shift, self.fan_out, first, a_in, *counted
+
+class _Layout:
+    """Where everything lies in the flat arrays of a `kernels.Plan`."""
+
+    def __init__(self, program: Program) -> None:
+        self.sent, self.rows, self.fan_out, self.start = {}, {}, {}, {}
+        self.inputs = self.neurons = 0
+        for name, entry in program.inputs.items():
+            self.sent[name] = self.inputs
+            self.inputs += max(1, _planes(entry)) * _lanes(entry.size)
+        for name, neuron in program.populations.items():
+            self.sent[name], self.start[name] = self.inputs + self.neurons, self.neurons
+            self.neurons += _lanes(neuron.size)
+
+
+def _plan(program: Program, layout: _Layout, kept: list[dict[str, int]]) -> kernels.Plan:
+    """Return the Program as the kernel wants it."""
+    links, layers, rows, fan_out = [], [], [], []
+    n_rows = n_fans = 0
+    for name, neuron in program.populations.items():
+        first, lanes = len(links), _lanes(neuron.size)
+        for c in program.incoming(name):
+            n_in = c.weights.shape[1]
+            source = layout.sent[c.source] // 8
+            planes = _planes(program.inputs[c.source]) if c.source in program.inputs else 0
+            links.append((source, n_in, _lanes(n_in) // 8, planes, n_rows, n_fans, c.weight_exp))
+            rows.append(_rows(c, lanes))
+            fan_out.append(np.append(c.fan_out, 0))
+            n_rows, n_fans = n_rows + rows[-1].size, n_fans + n_in + 1
+        calm = _is_calm(program, name)
+        where = (start.get(name, -1) for start in kept)
+        layers.append(
+            (layout.start[name], layout.sent[name], lanes, neuron.size, calm, first, len(links), *where)
+        )
+    registers = [_registers(neuron) for neuron in program.populations.values()]
+    return kernels.Plan(
+        np.array(links, kernels.LINK),
+        np.array(layers, kernels.LAYER),
+        np.concatenate(rows),
+        np.concatenate(fan_out),
+        *(np.concatenate(column) for column in zip(*registers, strict=True)),
+    )
+
+
+def _rows(connection: Dense, lanes: int) -> np.ndarray:
+    n_out, n_in = connection.weights.shape
+    rows = np.zeros((n_in + 1, lanes), np.int16)
+    rows[:n_in, :n_out] = connection.weights.T >> 1
+    return rows.ravel()
+
+
+def _registers(neuron: LIF | LI) -> list[np.ndarray]:
+    """Arrays of a population; what pads it rests at 0 and never spikes."""
+    threshold = RULES[type(neuron)](neuron)
+    values = DECAY_ONE - (neuron.du + 1), DECAY_ONE - neuron.dv, neuron.bias, threshold
+    return [_padded(a.ravel()) for a in values]
 
 
 def _padded(values: np.ndarray) -> np.ndarray:
     """Return an array whose last axis is filled with zeros to a multiple of LANES."""
     n = values.shape[-1]
-    padded = np.zeros((*values.shape[:-1], n + -n % LANES), values.dtype)
+    padded = np.zeros((*values.shape[:-1], _lanes(n)), values.dtype)
     padded[..., :n] = values
     return padded
 
 
-class _Membranes(NamedTuple):
-    """A population as its kernel wants it; what pads it rests at 0 and never spikes."""
-
-    left_u: np.ndarray
-    left_v: np.ndarray
-    bias: np.ndarray
-    threshold: np.ndarray  # in units of v
-    calm: int  # neurons, if u has no memory, never wraps, and a bias keeps every neuron from rest; else 0
-
-    @classmethod
-    def of(cls, program: Program, name: str) -> "_Membranes":
-        neuron = program.populations[name]
-        left_u = DECAY_ONE - (neuron.du + 1)
-        left_v = DECAY_ONE - neuron.dv
-        threshold = RULES[type(neuron)](neuron)
-        left_u, left_v, bias, threshold = (
-            _padded(a.ravel()) for a in (left_u, left_v, neuron.bias, threshold)
-        )
-        calm = not left_u.any() and neuron.bias.all() and _largest_u(program, name) < U_HALF_RANGE
-        return cls(left_u, left_v, bias, threshold, neuron.size if calm else 0)
+def _is_calm(program: Program, name: str) -> bool:
+    """Whether u has no memory and never wraps, and a bias keeps every neuron from rest."""
+    neuron = program.populations[name]
+    no_memory = (neuron.du == DECAY_ONE - 1).all()
+    return bool(no_memory and neuron.bias.all() and _largest_u(program, name) < U_HALF_RANGE)
 
 
 def _largest_u(program: Program, name: str) -> int:
@@ -145,104 +160,76 @@ def _lif_threshold(neuron: LIF) -> np.ndarray:
 RULES = {LIF: _lif_threshold, LI: _never}
 
 
-class _Scratch:
-    """Memory that one thread uses again for every chunk: fresh pages cost more than the sums."""
+def _sent(program: Program, events: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the events of all inputs as bytes (batch, steps, bytes), as the layout has them."""
+    if len(events) == 1 and next(iter(events.values())).dtype == np.uint8:
+        return next(iter(events.values()))
+    parts = []
+    for name, x in events.items():
+        planes = max(1, _planes(program.inputs[name]))
+        each = [((x >> 8 * plane) & 255).astype(np.uint8) for plane in range(planes)]
+        parts += [_padded(plane) for plane in each]
+    return np.concatenate(parts, axis=2)
 
-    def __init__(self, samples: int, steps: int, sizes: dict[str, int]) -> None:
-        self._a_in = np.empty(samples * steps * max(sizes.values()), np.int32)  # untouched pages are free
-        self.spikes = {name: np.empty((samples, steps, n), np.uint8) for name, n in sizes.items()}
 
-    def a_in(self, shape: tuple[int, int, int]) -> np.ndarray:
-        """Return room for the synaptic input of one population."""
-        return self._a_in[: prod(shape)].reshape(shape)
+class _Kept:
+    """Room for one kind of values of some populations, one population after another."""
+
+    def __init__(self, program: Program, names: list[str], batch: int, steps: int, dtype: type) -> None:
+        sizes = [batch * steps * program.size(n) for n in names]
+        starts = np.cumsum([0, *sizes]).tolist()
+        self.values = np.empty(starts[-1], dtype)
+        self.start = dict(zip(names, starts, strict=False))
+        self.arrays = {
+            n: self.values[start : start + size].reshape(batch, steps, *program.populations[n].shape)
+            for n, start, size in zip(names, starts, sizes, strict=False)
+        }
 
 
 class _Job:
-    """One run: the layers, the whole batch of events, and room for what is kept."""
+    """One run: the plan, the whole batch of events, and room for what is kept."""
 
     def __init__(self, program: Program, events: dict[str, np.ndarray], record: tuple[str, ...]) -> None:
         self.program, self.record = program, record
-        self.events = {n: x if program.inputs[n].message_bits else _padded(x) for n, x in events.items()}
         self.batch, self.steps = next(iter(events.values())).shape[:2]
-        self.synapses = {
-            name: [_Synapses.of(program, c) for c in program.incoming(name)] for name in program.populations
-        }
-        self.membranes = {n: _Membranes.of(program, n) for n in program.populations}
         spiking = [n for n in program.populations if program.is_spiking(n)]
         listened = [n for n in program.populations if n in record or n in program.outputs]
-        self.spikes = {n: self._room(n, np.uint8) for n in spiking if n in listened}
-        self.u = {n: self._room(n, np.int32) for n in record}
-        self.v = {n: self._room(n, np.int32) for n in listened if n in record or n not in spiking}
-        populations = {n: np.zeros(self.batch, np.int64) for n in program.populations}
-        counts = {c: {n: a.copy() for n, a in populations.items()} for c in COUNTERS}
-        counts["syn_ops"] = {c.name: np.zeros(self.batch, np.int64) for c in program.connections}
-        self.counts = Counts(**counts)
+        self.spikes = self._room([n for n in listened if n in spiking], np.uint8)
+        self.u = self._room(list(record), np.int32)
+        self.v = self._room([n for n in listened if n in record or n not in spiking], np.int32)
+        self.layout = _Layout(program)
+        self.plan = _plan(program, self.layout, [self.spikes.start, self.u.start, self.v.start])
+        self.events = _sent(program, events)
+        self.link_counts = np.zeros((self.batch, len(program.connections), 2), np.int64)
+        self.layer_counts = np.zeros((self.batch, len(program.populations), 4), np.int64)
 
-    def _room(self, name: str, dtype: type) -> np.ndarray:
-        return np.empty((self.batch, self.steps, self.program.size(name)), dtype)
+    def _room(self, names: list[str], dtype: type) -> _Kept:
+        return _Kept(self.program, names, self.batch, self.steps, dtype)
 
     def run(self, threads: int) -> None:
-        """Run all samples, chunk by chunk, each thread with its own scratch."""
-        sizes = {name: len(m.bias) for name, m in self.membranes.items()}
-        in_cache = CHUNK_BYTES // max(1, 4 * self.steps * max(sizes.values()))
-        share = -(-self.batch // threads)
-        size = max(1, -(-share // max(1, -(-share // max(1, in_cache)))))  # as many chunks for each thread
-        chunks = [slice(b, min(b + size, self.batch)) for b in range(0, self.batch, size)]
-
-        waiting = iter(chunks)  # one for all threads: next() on it is atomic
+        """Run all samples, a few at a time."""
+        each = max(1, -(-self.batch // (threads if threads == 1 else TURNS * threads)))
+        waiting = iter(range(0, self.batch, each))  # one for all threads: next() on it is atomic
 
         def work() -> None:
-            scratch = _Scratch(size, self.steps, sizes)
-            for part in waiting:
-                self._run_chunk(part, scratch)
+            scratch = kernels.Scratch.of(self.layout.inputs, self.layout.neurons)
+            for begin in waiting:
+                end = min(begin + each, self.batch)
+                kernels.run_samples(
+                    self.plan, scratch, begin, end, self.events,
+                    self.spikes.values, self.u.values, self.v.values, self.link_counts, self.layer_counts,
+                )  # fmt: skip
 
-        if threads == 1 or len(chunks) == 1:
+        if threads == 1 or each >= self.batch:
             work()
         else:
             with ThreadPoolExecutor(threads) as pool:
                 for worker in [pool.submit(work) for _ in range(threads)]:
                     worker.result()
 
-    def _run_chunk(self, part: slice, scratch: "_Scratch") -> None:
-        sent = {name: values[part] for name, values in self.events.items()}
-        for name in self.program.populations:
-            sent[name] = self._run_population(name, sent, part, scratch)
-
-    def _run_population(
-        self, name: str, sent: dict[str, np.ndarray], part: slice, scratch: "_Scratch"
-    ) -> np.ndarray:
-        counts, n = self.counts, self.program.size(name)
-        samples, membranes = part.stop - part.start, self.membranes[name]
-        spikes = scratch.spikes[name][:samples]
-        nothing = np.empty((samples, 0, n), np.int32)
-        u = self.u[name][part] if name in self.u else nothing
-        v = self.v[name][part] if name in self.v else nothing
-        fired, active = counts.spikes_out[name][part], counts.dendrite_updates_active[name][part]
-        edges = counts.wraps[name][part], counts.saturations[name][part]
-        integrated = *membranes, spikes, u, v, fired, active, *edges
-        several = len(self.synapses[name]) != 1
-        a_in = scratch.a_in((samples if several else 1, self.steps, len(membranes.bias)))
-        deliveries = [
-            (s.graded, s.arguments(sent[s.connection.source], i == 0, a_in, counts, part))
-            for i, s in enumerate(self.synapses[name])
-        ]
-        for graded, arguments in deliveries[:-1]:
-            (kernels.deliver_graded if graded else kernels.deliver_spikes)(*arguments)
-        if deliveries:
-            graded, arguments = deliveries[-1]
-            (kernels.graded_layer if graded else kernels.spikes_layer)(*arguments, *integrated)
-        else:
-            a_in.fill(0)
-            kernels.integrate(a_in, *integrated)
-        counts.dendrite_updates_inactive[name][part] = self.steps * n - active
-        counts.axon_out[name][part] = fired * self.program.destinations(name)
-        if name in self.spikes:
-            self.spikes[name][part] = spikes[..., :n]
-        return spikes
-
     def trace(self) -> Trace:
         """Return what was kept, in the shapes of the populations."""
-        spikes, u, v = self._shaped(self.spikes), self._shaped(self.u), self._shaped(self.v)
+        spikes, u, v = self.spikes.arrays, self.u.arrays, self.v.arrays
         outputs = {n: spikes[n] if n in spikes else v[n] for n in self.program.outputs}
         keep = set(self.record)
         return Trace(
@@ -250,9 +237,24 @@ class _Job:
             spikes={n: a for n, a in spikes.items() if n in keep},
             u=u,
             v={n: a for n, a in v.items() if n in keep},
-            counts=self.counts,
+            counts=self._counts(),
         )
 
-    def _shaped(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        shapes = {n: self.program.populations[n].shape for n in arrays}
-        return {n: a.reshape(self.batch, self.steps, *shapes[n]) for n, a in arrays.items()}
+    def _counts(self) -> Counts:
+        program = self.program
+        counts: dict[str, dict[str, np.ndarray]] = {counter: {} for counter in COUNTERS}
+        for p, name in enumerate(program.populations):
+            updates = self.steps * program.size(name)
+            fired, active, wraps, uncut = self.layer_counts[:, p].T.copy()
+            if self.plan.layers[p]["calm"]:
+                active[:] = updates
+            counts["spikes_in"][name] = np.zeros(self.batch, np.int64)
+            counts["spikes_out"][name] = fired
+            counts["axon_out"][name] = fired * program.destinations(name)
+            counts["dendrite_updates_active"][name] = active
+            counts["dendrite_updates_inactive"][name] = updates - active
+            counts["wraps"][name], counts["saturations"][name] = wraps, updates - uncut
+        for i, c in enumerate(program.connections):
+            arrived, counts["syn_ops"][c.name] = self.link_counts[:, i].T.copy()
+            counts["spikes_in"][c.target] += arrived
+        return Counts(**counts)

@@ -4,22 +4,96 @@ They run without the interpreter lock, so that threads share the work; compiled 
 this file. The casts keep Numba from widening to 64 bits, which would halve the vector width.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
+from .unchecked import borrowed, put_eight, shift_right, window
+
 HALF_RANGE = 1 << 23
 V_LIMIT = (1 << 23) - 1
 
+# half a weight is -128 to 127: so many of them, or of them times 15, have a sum of 16 bits
+ROWS_IN_16_BITS, ROWS_TIMES_DIGIT_IN_16_BITS = 256, 16
+
+LOW_BITS, LOWEST = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x0101010101010101)
 # a word of eight bytes that are 0 or 1, times this, has them as bits in its highest byte
 GATHER = np.uint64(0x0102040810204080)
-# Leiserson, Prokop, Randall 1998: the highest 6 bits of 2^i times this are different for every i
-DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-PLACE_OF_BIT = np.zeros(64, np.int64)
-for _i in range(64):
-    PLACE_OF_BIT[((int(DE_BRUIJN) << _i) % 2**64) >> 58] = _i
+BITS_SET = np.array([f"{byte:b}".count("1") for byte in range(256)], np.int64)
+PLACES = np.array([(*(i for i in range(8) if b >> i & 1), *[0] * 8)[:8] for b in range(256)], np.uint8)
+
+LINK = np.dtype([(f, np.int64) for f in ("source", "n_in", "words", "planes", "rows", "fan_out", "shift")])
+LAYER = np.dtype(
+    [(f, np.int64) for f in ("start", "sent", "lanes", "size", "calm", "first", "last", "spikes", "u", "v")]
+)
+
+
+class Plan(NamedTuple):
+    """A Program as flat arrays, neurons and channels one after another, padded to whole vectors.
+
+    Attributes
+    ----------
+    links : LINK (connections)
+        `source` is the first of `words` words in what is sent, `planes` how many bytes an event has (0: a
+        spike), `rows` and `fan_out` where its own begin.
+    layers : LAYER (populations)
+        Their neurons and links, `calm` (u has no memory, never wraps, and no neuron rests), and where
+        the spikes, u and v to keep begin, or -1.
+    rows : int16
+        Half the weights, their lowest bit is 0: n_in rows of lanes and one of 0 for each link.
+    fan_out : int64
+        As many, the last 0.
+    left_u, left_v, bias, threshold : int32 (neurons)
+        4096ths that remain after a step; the threshold in units of v.
+    """
+
+    links: np.ndarray
+    layers: np.ndarray
+    rows: np.ndarray
+    fan_out: np.ndarray
+    left_u: np.ndarray
+    left_v: np.ndarray
+    bias: np.ndarray
+    threshold: np.ndarray
+
+
+class Scratch(NamedTuple):
+    """What one thread needs for one sample.
+
+    Attributes
+    ----------
+    sent, words : uint8, and the same as uint64
+        What is sent in this step: a byte for each channel and plane of the inputs, then for each neuron.
+    flags, fired, part, total
+        Of the link that delivers: events that are not 0, their channels, sums of 16 and of 32 bits.
+    a_in, u, v : int32 (neurons)
+    counted : int32 (4, neurons)
+        Spikes, active, wrapped, not cut.
+    """
+
+    sent: np.ndarray
+    words: np.ndarray
+    flags: np.ndarray
+    fired: np.ndarray
+    part: np.ndarray
+    total: np.ndarray
+    a_in: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+    counted: np.ndarray
+
+    @classmethod
+    def of(cls, inputs: int, neurons: int) -> "Scratch":
+        """Return scratch for so many bytes of input and padded neurons."""
+        sent = np.zeros(inputs + neurons + 8, np.uint8)  # a null row may look at the byte behind the last
+        words = sent.view(np.uint64)
+        fired = np.empty(sent.size, np.uint32)
+        part = np.empty(neurons, np.int16)
+        total, a_in, u, v = np.empty((4, neurons), np.int32)
+        counted = np.empty((4, neurons), np.int32)
+        return cls(sent, words, np.empty_like(words), fired, part, total, a_in, u, v, counted)
 
 
 class _Apart(CompilerBase):
@@ -33,192 +107,245 @@ class _Apart(CompilerBase):
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
 
-kernel: Any = njit(nogil=True, cache=True, error_model="numpy", pipeline_class=_Apart)
+OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "pipeline_class": _Apart}
+kernel: Any = njit(**OPTIONS)
+inlined: Any = njit(**OPTIONS, forceinline=True)
 
 
 @kernel
-def deliver_spikes(words, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops):
-    """Sum the rows (n_in + 1, n_out) that fired, times 2^(shift + 1), into a_in (batch, steps, n_out).
+def run_samples(plan, scratch, begin, end, events, spikes, us, vs, link_counts, layer_counts):
+    """Run samples `begin` to `end` of events (batch, steps, bytes), step by step through all layers.
 
-    `words` (batch, steps, n_in / 8) are the spikes, a byte each, seen eight at a time. The last row is 0
-    and fills the last group of four. The first connection of a population overwrites a_in, the others
-    add. `total` (n_out) is scratch; its type holds every possible sum of rows.
+    Spikes, u and v to keep go where the layers say; counts are (batch, links, 2): events, synapses
+    reached; and (batch, layers, 4): spikes, active, wrapped, not cut.
     """
-    fired = np.empty(8 * words.shape[2] + 4, np.int64)
-    for b in range(words.shape[0]):
-        for t in range(words.shape[1]):
-            n = _set_bytes(words[b, t], fired)
-            fired[n : n + 4] = rows.shape[0] - 1
-            total[:] = 0
-            for k in range(0, n, 4):  # four rows for each load and store of the sum
-                _add_four(total, rows, fired, k)
-            _put_shifted(a_in[b, t], total, shift, first)
-            spikes_in[b] += n
-            syn_ops[b] += _reached(fired, n, fan_out)
-
-
-@kernel
-def deliver_graded(events, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops):
-    """As `deliver_spikes`, of events (batch, steps, n_in), each row times its event; `total` is int32.
-
-    The type of rows holds every product.
-    """
-    fired = np.empty(rows.shape[0] + 4, np.int64)
-    sizes = np.empty(fired.size, rows.dtype)
-    for b in range(events.shape[0]):
-        for t in range(events.shape[1]):
-            n = _nonzero(events[b, t], fired, sizes)
-            fired[n : n + 4] = rows.shape[0] - 1
-            total[:] = 0
-            for k in range(0, n, 4):
-                _add_four_times(total, rows, fired, sizes, k)
-            _put_shifted(a_in[b, t], total, shift, first)
-            spikes_in[b] += n
-            syn_ops[b] += _reached(fired, n, fan_out)
-
-
-@kernel
-def _add_four(total, rows, fired, k):
-    r0, r1 = rows[fired[k]], rows[fired[k + 1]]
-    r2, r3 = rows[fired[k + 2]], rows[fired[k + 3]]
-    for j in range(total.size):
-        total[j] += r0[j] + r1[j] + r2[j] + r3[j]
-
-
-@kernel
-def _add_four_times(total, rows, fired, sizes, k):
-    kind = rows.dtype.type
-    e0, e1, e2, e3 = sizes[k], sizes[k + 1], sizes[k + 2], sizes[k + 3]
-    r0, r1 = rows[fired[k]], rows[fired[k + 1]]
-    r2, r3 = rows[fired[k + 2]], rows[fired[k + 3]]
-    for j in range(total.size):
-        low = np.int32(np.int32(kind(e0 * r0[j])) + np.int32(kind(e1 * r1[j])))
-        high = np.int32(np.int32(kind(e2 * r2[j])) + np.int32(kind(e3 * r3[j])))
-        total[j] += np.int32(low + high)
-
-
-@kernel
-def _nonzero(events, fired, sizes):
-    n = 0
-    for i in range(events.size):
-        fired[n], sizes[n] = i, events[i]
-        n += events[i] != 0
-    return n
-
-
-@kernel
-def _set_bytes(words, fired):
-    """Channels whose byte is 1, eight to a word: as bits, a long silence costs one comparison."""
-    n = 0
-    for start in range(0, words.size, 8):
-        bits = np.uint64(0)
-        for g in range(min(8, words.size - start)):
-            byte = (words[start + g] * GATHER) >> np.uint64(56)
-            bits |= byte << np.uint64(8 * g)
-        while bits:
-            rest = bits & (bits - np.uint64(1))
-            fired[n] = 8 * start + PLACE_OF_BIT[((bits ^ rest) * DE_BRUIJN) >> np.uint64(58)]
-            n += 1
-            bits = rest
-    return n
-
-
-@kernel
-def _reached(fired, n, fan_out):
-    synapses = 0
-    for k in range(n):
-        synapses += fan_out[fired[k]]
-    return synapses
-
-
-@kernel
-def _put_shifted(a_in, total, shift, first):
-    left, right = max(shift, 0) + 1, max(-shift, 0)  # rows are half the weights
-    if first:
-        for j in range(total.size):
-            a_in[j] = np.int32(np.int32(total[j]) << left) >> right
-    else:
-        for j in range(total.size):
-            a_in[j] += np.int32(np.int32(total[j]) << left) >> right
-
-
-@kernel
-def integrate(
-    a_in, left_u, left_v, bias, threshold, calm, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts
-):
-    """Run a population over its input a_in (batch, steps, n).
-
-    `left_u`, `left_v` are the 4096ths that remain after a step, `threshold` is in units of v. `calm` is
-    how many neurons there are, if u has no memory, never wraps, and none of them rests; else 0. States
-    are kept where `u_kept`, `v_kept` have steps, as many neurons as they have; the last four arrays count
-    for each sample.
-    """
-    batch, steps, n = a_in.shape
-    keep_u, keep_v = u_kept.shape[1] > 0, v_kept.shape[1] > 0
-    u = np.empty(n, np.int32)
-    v = np.empty(n, np.int32)
-    counted = np.empty((4, n), np.int32)  # for each neuron
-    fired, moved, over, cut = counted[0], counted[1], counted[2], counted[3]
-    for b in range(batch):
-        u[:] = 0
-        v[:] = 0
-        counted[:] = 0
+    plan, scratch = borrowed(plan), borrowed(scratch)
+    steps, inputs = events.shape[1:]
+    for b in range(begin, end):
+        scratch.u[:] = 0
+        scratch.v[:] = 0
+        scratch.counted[:] = 0
         for t in range(steps):
-            a, s = a_in[b, t], spikes[b, t]
-            if calm:
-                _step_calm(a, v, left_v, bias, threshold, s, fired, cut)
-            else:
-                _step(a, u, v, left_u, left_v, bias, threshold, s, fired, moved, over, cut)
-            if keep_u:
-                for j in range(u_kept.shape[2]):
-                    u_kept[b, t, j] = np.int32(a[j] << 6) if calm else u[j]
-            if keep_v:
-                for j in range(v_kept.shape[2]):
-                    v_kept[b, t, j] = v[j]
-        n_spikes[b] += fired.sum()
-        active[b] += moved.sum() + calm * steps
-        wraps[b] += over.sum()
-        cuts[b] += cut.sum()
+            _copy(window(events, (b * steps + t) * inputs, inputs), scratch.sent)
+            for p in range(plan.layers.size):
+                layer = plan.layers[p]
+                for c in range(layer.first, layer.last):
+                    counts = window(link_counts, 2 * (b * plan.links.size + c), 2)
+                    _deliver(plan, scratch, plan.links[c], layer, c == layer.first, counts)
+                _update(plan, scratch, layer)
+                _keep(scratch, layer, (b * steps + t) * layer.size, spikes, us, vs)
+        for p in range(plan.layers.size):
+            layer = plan.layers[p]
+            for k in range(4):
+                counted = window(scratch.counted, k * plan.bias.size + layer.start, layer.size)
+                layer_counts[b, p, k] = counted.sum()
+
+
+@inlined
+def _deliver(plan, scratch, link, layer, first, counts):
+    """Add what arrives through one link to a_in, and count it; the first overwrites a_in."""
+    n_in, lanes = link.n_in, layer.lanes
+    rows = window(plan.rows, link.rows, (n_in + 1) * lanes)
+    fan_out = window(plan.fan_out, link.fan_out, n_in + 1)
+    part, total = window(scratch.part, 0, lanes), window(scratch.total, 0, lanes)
+    a_in = window(scratch.a_in, layer.start, lanes)
+    words = window(scratch.words, link.source, link.words * max(1, link.planes))
+    if link.planes:
+        events = window(scratch.sent, 8 * link.source, 8 * words.size)
+        flags = window(scratch.flags, 0, link.words)
+        n, reached = _deliver_events(
+            words, events, flags, rows, fan_out, link.shift, first, scratch.fired, part, total, a_in
+        )
+    else:
+        n, reached = _deliver_spikes(
+            words, rows, fan_out, link.shift, first, scratch.fired, part, total, a_in
+        )
+    counts[0] += n
+    counts[1] += reached
+
+
+@inlined
+def _update(plan, scratch, layer):
+    """One step of a population from its a_in."""
+    at, n, neurons = layer.start, layer.lanes, plan.bias.size
+    a_in, v = window(scratch.a_in, at, n), window(scratch.v, at, n)
+    left_v, bias = window(plan.left_v, at, n), window(plan.bias, at, n)
+    threshold, spikes = window(plan.threshold, at, n), window(scratch.sent, layer.sent, n)
+    fired, uncut = window(scratch.counted, at, n), window(scratch.counted, 3 * neurons + at, n)
+    if layer.calm:
+        _step_calm(a_in, v, left_v, bias, threshold, spikes, fired, uncut)
+    else:
+        u, left_u = window(scratch.u, at, n), window(plan.left_u, at, n)
+        active = window(scratch.counted, neurons + at, n)
+        wraps = window(scratch.counted, 2 * neurons + at, n)
+        _step(a_in, u, v, left_u, left_v, bias, threshold, spikes, fired, active, wraps, uncut)
+
+
+@inlined
+def _keep(scratch, layer, at, spikes, us, vs):
+    """Copy the state after a step, the number `at` of its population, to where it is kept."""
+    n = layer.size
+    if layer.spikes >= 0:
+        _copy(window(scratch.sent, layer.sent, n), window(spikes, layer.spikes + at, n))
+    if layer.v >= 0:
+        _copy(window(scratch.v, layer.start, n), window(vs, layer.v + at, n))
+    if layer.u >= 0 and layer.calm:
+        _copy_64_times(window(scratch.a_in, layer.start, n), window(us, layer.u + at, n))
+    elif layer.u >= 0:
+        _copy(window(scratch.u, layer.start, n), window(us, layer.u + at, n))
+
+
+@inlined
+def _copy(values, target):
+    for j in range(values.size):
+        target[j] = values[j]
+
+
+@inlined
+def _copy_64_times(values, target):
+    for j in range(values.size):
+        target[j] = np.int32(values[j] << 6)
 
 
 @kernel
-def spikes_layer(
-    words, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops,
-    left_u, left_v, bias, threshold, calm, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts,
-):  # fmt: skip
-    """`deliver_spikes`, then `integrate`, sample by sample: a_in stays in the cache.
+def _deliver_spikes(words, rows, fan_out, shift, first, fired, part, total, a_in):
+    """Add the rows of the channels whose byte is 1, times 2^(shift + 1); return events and synapses.
 
-    Where this connection is the first, a_in (1, steps, n) is room for one sample; else it holds what the
-    others have put there, (batch, steps, n).
+    `words` are eight bytes each; `fired`, `part` and `total` are scratch.
     """
-    for b in range(words.shape[0]):
-        one = slice(b, b + 1)
-        a = a_in if first else a_in[one]
-        deliver_spikes(words[one], rows, total, shift, fan_out, first, a, spikes_in[one], syn_ops[one])
-        integrate(
-            a, left_u, left_v, bias, threshold, calm, spikes[one], u_kept[one], v_kept[one],
-            n_spikes[one], active[one], wraps[one], cuts[one],
-        )  # fmt: skip
+    n = _list_ones(words, fired)
+    _fill_up(fired, n, fan_out.size - 1)
+    reached = 0
+    if n <= ROWS_IN_16_BITS:
+        reached += _sum_rows(part, rows, fan_out, fired, 0, n)
+        _put_shifted(a_in, part, shift, first)
+    else:
+        total[:] = 0
+        for start in range(0, n, ROWS_IN_16_BITS):
+            stop = min(n, start + ROWS_IN_16_BITS)
+            reached += _sum_rows(part, rows, fan_out, fired, start, stop)
+            _collect(total, part, 1)
+        _put_shifted(a_in, total, shift, first)
+    return n, reached
 
 
 @kernel
-def graded_layer(
-    events, rows, total, shift, fan_out, first, a_in, spikes_in, syn_ops,
-    left_u, left_v, bias, threshold, calm, spikes, u_kept, v_kept, n_spikes, active, wraps, cuts,
-):  # fmt: skip
-    """`deliver_graded`, then `integrate`, as in `spikes_layer`."""
-    for b in range(events.shape[0]):
-        one = slice(b, b + 1)
-        a = a_in if first else a_in[one]
-        deliver_graded(events[one], rows, total, shift, fan_out, first, a, spikes_in[one], syn_ops[one])
-        integrate(
-            a, left_u, left_v, bias, threshold, calm, spikes[one], u_kept[one], v_kept[one],
-            n_spikes[one], active[one], wraps[one], cuts[one],
-        )  # fmt: skip
+def _deliver_events(words, events, flags, rows, fan_out, shift, first, fired, part, total, a_in):
+    """As `_deliver_spikes`, each row times its event.
+
+    An event is a byte in each plane, lowest first, seen as `words` and as bytes. Its hexadecimal digits
+    are summed one after another, so that 16 bits hold the sums.
+    """
+    planes, null = words.size // flags.size, fan_out.size - 1
+    _flag_any(words, flags)
+    n = _list_ones(flags, fired)
+    _fill_up(fired, n, null)
+    total[:] = 0
+    reached = 0
+    for start in range(0, n, ROWS_TIMES_DIGIT_IN_16_BITS):
+        stop = min(n, start + ROWS_TIMES_DIGIT_IN_16_BITS)
+        for digit in range(2 * planes):
+            plane = window(events, (digit >> 1) * 8 * flags.size, null + 1)
+            shift_digit = 4 * (digit & 1)
+            _add_four_times(part, rows, fired, start, plane, shift_digit, True)
+            for k in range(start + 4, stop, 4):
+                _add_four_times(part, rows, fired, k, plane, shift_digit, False)
+            _collect(total, part, 1 << 4 * digit)
+        for k in range(start, stop, 4):
+            reached += _sum_four(fan_out, fired, k)
+    _put_shifted(a_in, total, shift, first)
+    return n, reached
+
+
+@inlined
+def _flag_any(words, flags):
+    """Bytes that are 1 where a byte of any plane is not 0."""
+    for g in range(flags.size):
+        w = words[g]
+        for k in range(g + flags.size, words.size, flags.size):
+            w |= words[k]
+        flags[g] = ((((w & LOW_BITS) + LOW_BITS) | w) >> np.uint64(7)) & LOWEST
+
+
+@inlined
+def _list_ones(words, fired):
+    """Channels whose byte is 1; without a branch, for nobody can guess which."""
+    n = 0
+    for g in range(words.size):
+        byte = (words[g] * GATHER) >> np.uint64(56)
+        put_eight(fired, n, PLACES, byte, 8 * g)
+        n += BITS_SET[byte]
+    return n
+
+
+@inlined
+def _fill_up(fired, n, null):
+    """The last group of four ends with the row that is 0."""
+    for k in range(n, n + 4):
+        fired[k] = null
+
+
+@inlined
+def _sum_four(values, fired, k):
+    return values[fired[k]] + values[fired[k + 1]] + values[fired[k + 2]] + values[fired[k + 3]]
+
+
+@inlined
+def _sum_rows(part, rows, fan_out, fired, start, stop):
+    _add_four(part, rows, fired, start, True)
+    reached = _sum_four(fan_out, fired, start)
+    for k in range(start + 4, stop, 4):  # four rows for each load and store of the sum
+        _add_four(part, rows, fired, k, False)
+        reached += _sum_four(fan_out, fired, k)
+    return reached
+
+
+@inlined
+def _add_four(part, rows, fired, k, first):
+    n = part.size
+    r0, r1 = window(rows, fired[k] * n, n), window(rows, fired[k + 1] * n, n)
+    r2, r3 = window(rows, fired[k + 2] * n, n), window(rows, fired[k + 3] * n, n)
+    for j in range(n):
+        part[j] = (np.int16(0) if first else part[j]) + r0[j] + r1[j] + r2[j] + r3[j]
+
+
+@inlined
+def _add_four_times(part, rows, fired, k, events, shift, first):
+    n = part.size
+    e0, e1 = _digit(events[fired[k]], shift), _digit(events[fired[k + 1]], shift)
+    e2, e3 = _digit(events[fired[k + 2]], shift), _digit(events[fired[k + 3]], shift)
+    r0, r1 = window(rows, fired[k] * n, n), window(rows, fired[k + 1] * n, n)
+    r2, r3 = window(rows, fired[k + 2] * n, n), window(rows, fired[k + 3] * n, n)
+    for j in range(n):
+        before = np.int16(0) if first else part[j]
+        part[j] = before + np.int16(e0 * r0[j] + e1 * r1[j] + e2 * r2[j] + e3 * r3[j])
+
+
+@inlined
+def _digit(event, shift):
+    return np.int16((event >> shift) & 15)
+
+
+@inlined
+def _collect(total, part, times):
+    times = np.int32(times)
+    for j in range(total.size):
+        total[j] += np.int32(np.int32(part[j]) * times)
+
+
+@inlined
+def _put_shifted(a_in, sums, shift, first):
+    times, right = np.int32(2 << max(shift, 0)), np.int32(max(-shift, 0))  # rows are half the weights
+    if first:
+        for j in range(sums.size):
+            a_in[j] = shift_right(np.int32(np.int32(sums[j]) * times), right)
+    else:
+        for j in range(sums.size):
+            a_in[j] += shift_right(np.int32(np.int32(sums[j]) * times), right)
 
 
 @kernel
-def _step(a_in, u, v, left_u, left_v, bias, threshold, spikes, n_spikes, active, wraps, cuts):
+def _step(a_in, u, v, left_u, left_v, bias, threshold, spikes, n_spikes, active, wraps, uncut):
     """One step of every neuron; the last four count for each neuron, which needs no sums across lanes."""
     for j in range(u.size):
         current = np.int32(_decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
@@ -226,22 +353,22 @@ def _step(a_in, u, v, left_u, left_v, bias, threshold, spikes, n_spikes, active,
         left, s, total, cut = _updated(wrapped, v[j], left_v[j], bias[j], threshold[j])
         active[j] += np.int32((u[j] | v[j] | wrapped | cut) != 0)
         wraps[j] += np.int32(wrapped != current)
-        cuts[j] += np.int32(cut != total)
+        uncut[j] += np.int32(cut == total)
         n_spikes[j] += np.int32(s)
         u[j], v[j], spikes[j] = wrapped, left, s
 
 
 @kernel
-def _step_calm(a_in, v, left_v, bias, threshold, spikes, n_spikes, cuts):
+def _step_calm(a_in, v, left_v, bias, threshold, spikes, n_spikes, uncut):
     """`_step` where u is 64 a_in: no memory, never wraps, and every neuron is active."""
     for j in range(v.size):
         left, s, total, cut = _updated(np.int32(a_in[j] << 6), v[j], left_v[j], bias[j], threshold[j])
-        cuts[j] += np.int32(cut != total)
+        uncut[j] += np.int32(cut == total)
         n_spikes[j] += np.int32(s)
         v[j], spikes[j] = left, s
 
 
-@kernel
+@inlined
 def _updated(u, v, left_v, bias, threshold):
     """One membrane: what is left of v, whether it spiked, v before and after the cut."""
     total = np.int32(np.int32(_decayed(v, left_v) + u) + bias)
@@ -250,13 +377,13 @@ def _updated(u, v, left_v, bias, threshold):
     return np.int32(0) if spiked else cut, spiked, total, cut
 
 
-@kernel
+@inlined
 def _wrapped(current):
     w = np.int32(current - 2 * HALF_RANGE) if current > HALF_RANGE else current
     return np.int32(current + 2 * HALF_RANGE) if w <= -HALF_RANGE else w
 
 
-@kernel
+@inlined
 def _decayed(x, left):
     # x * left / 4096 toward zero, for every 32-bit x and left <= 4096, without a 64-bit product:
     # the upper 20 bits times left, and the lower 12, which round up where x is negative

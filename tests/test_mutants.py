@@ -28,8 +28,19 @@ MUTANTS = [
     ("kernels.py", "if current > HALF_RANGE", "if current >= HALF_RANGE"),
     ("kernels.py", "V_LIMIT = (1 << 23) - 1", "V_LIMIT = 1 << 23"),
     ("kernels.py", "x & np.int32(4095)) * left) + up)", "x & np.int32(4095)) * left))"),
-    ("kernels.py", "syn_ops[b] += _reached(fired, n, fan_out)", "syn_ops[b] += n"),
-    ("fast.py", "np.int16 if not graded and largest <= np.iinfo(np.int16).max else np.int32", "np.int16"),
+    ("kernels.py", "counts[1] += reached", "counts[1] += n"),
+    (
+        "kernels.py",
+        "IN_16_BITS, ROWS_TIMES_DIGIT_IN_16_BITS = 256, 16",
+        "IN_16_BITS, ROWS_TIMES_DIGIT_IN_16_BITS = 512, 16",
+    ),
+    (
+        "kernels.py",
+        "IN_16_BITS, ROWS_TIMES_DIGIT_IN_16_BITS = 256, 16",
+        "IN_16_BITS, ROWS_TIMES_DIGIT_IN_16_BITS = 256, 32",
+    ),
+    ("kernels.py", "fired[k] = null", "fired[k] = 0"),
+    ("kernels.py", "w |= words[k]", "w = words[k]"),
     ("fast.py", "DECAY_ONE - (neuron.du + 1)", "DECAY_ONE - neuron.du"),
     ("neurons.py", "self.bias_mant << self.bias_exp", "self.bias_mant"),
 ]

@@ -1,0 +1,84 @@
+"""What Numba does not give for free: a view without a reference, one wide store, a shift of 32 bits.
+
+None checks its bounds: the caller does.
+"""
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+
+
+@intrinsic
+def window(typing, array, start, size):
+    """Return `array.ravel()[start : start + size]`; it does not keep the array alive.
+
+    A slice counts references with atomic operations, which for a row of synapses take as long as its sum.
+    """
+    row = types.Array(array.dtype, 1, "C")
+
+    def generate(context, builder, signature, values):
+        begin, length = (
+            context.cast(builder, value, kind, types.intp)
+            for value, kind in zip(values[1:], signature.args[1:], strict=True)
+        )
+        whole = context.make_array(array)(context, builder, values[0])
+        view = context.make_array(row)(context, builder)
+        bytes_each = context.get_abi_sizeof(context.get_data_type(array.dtype))
+        stride = context.get_constant(types.intp, bytes_each)
+        data = builder.gep(whole.data, [begin])
+        populate_array(view, data, shape=[length], strides=[stride], itemsize=stride, meminfo=None)
+        return view._getvalue()
+
+    return row(array, start, size), generate
+
+
+@intrinsic
+def put_eight(typing, target, at, table, index, add):
+    """`target[at : at + 8] = table[index] + add`: a row of a uint8 (n, 8) table into uint32, in one store.
+
+    Numba does not make vectors of a loop as short as this.
+    """
+    byte, word = ir.VectorType(ir.IntType(8), 8), ir.VectorType(ir.IntType(32), 8)
+
+    def generate(context, builder, signature, values):
+        first, row, more = (
+            context.cast(builder, values[i], signature.args[i], types.intp) for i in (1, 3, 4)
+        )
+        source = context.make_array(table)(context, builder, values[2]).data
+        place = builder.gep(source, [builder.shl(row, row.type(3))])
+        eight = builder.load(builder.bitcast(place, byte.as_pointer()), align=1)
+        more = builder.trunc(more, word.element)
+        one = builder.insert_element(ir.Constant(word, ir.Undefined), more, ir.IntType(32)(0))
+        spread = builder.shuffle_vector(one, ir.Constant(word, ir.Undefined), ir.Constant(word, None))
+        out = builder.gep(context.make_array(target)(context, builder, values[0]).data, [first])
+        total = builder.add(builder.zext(eight, word), spread)
+        builder.store(total, builder.bitcast(out, word.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(target, at, table, index, add), generate
+
+
+@intrinsic
+def shift_right(typing, value, by):
+    """Return `value >> by` in 32 bits; Numba would widen both to 64."""
+
+    def generate(context, builder, signature, values):
+        return builder.ashr(*values)
+
+    return types.int32(types.int32, types.int32), generate
+
+
+@intrinsic
+def borrowed(typing, arrays):
+    """Return a tuple of arrays whose references nobody counts; the caller keeps them alive."""
+
+    def generate(context, builder, signature, values):
+        (kept,) = values
+        for i, kind in enumerate(arrays.types):
+            array = context.make_array(kind)(context, builder, builder.extract_value(kept, i))
+            array.meminfo = ir.Constant(array.meminfo.type, None)
+            kept = builder.insert_value(kept, array._getvalue(), i)
+        return kept
+
+    return arrays(arrays), generate
