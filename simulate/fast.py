@@ -5,6 +5,7 @@ result does not depend on their number.
 """
 
 import os
+import weakref
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -80,8 +81,21 @@ class _Layout:
             self.neurons += _lanes(neuron.size)
 
 
-def _plan(program: Program, layout: _Layout, kept: list[dict[str, int]]) -> kernels.Plan:
-    """Return the Program as the kernel wants it."""
+_prepared: dict[int, tuple[_Layout, kernels.Plan]] = {}
+
+
+def _prepare(program: Program) -> tuple[_Layout, kernels.Plan]:
+    """Return layout and plan of a Program, which never changes: made once, and kept as long as it lives."""
+    key = id(program)
+    if key not in _prepared:
+        layout = _Layout(program)
+        _prepared[key] = layout, _plan(program, layout)
+        weakref.finalize(program, _prepared.pop, key)
+    return _prepared[key]
+
+
+def _plan(program: Program, layout: _Layout) -> kernels.Plan:
+    """Return the Program as the kernel wants it, with nothing to keep."""
     links, layers, rows, fan_out = [], [], [], []
     n_rows = n_fans = 0
     for name, neuron in program.populations.items():
@@ -95,9 +109,8 @@ def _plan(program: Program, layout: _Layout, kept: list[dict[str, int]]) -> kern
             fan_out.append(np.append(c.fan_out, 0))
             n_rows, n_fans = n_rows + rows[-1].size, n_fans + n_in + 1
         calm = _is_calm(program, name)
-        where = (start.get(name, -1) for start in kept)
         layers.append(
-            (layout.start[name], layout.sent[name], lanes, neuron.size, calm, first, len(links), *where)
+            (layout.start[name], layout.sent[name], lanes, neuron.size, calm, first, len(links), -1, -1, -1)
         )
     registers = [_registers(neuron) for neuron in program.populations.values()]
     return kernels.Plan(
@@ -197,8 +210,11 @@ class _Job:
         self.spikes = self._room([n for n in listened if n in spiking], np.uint8)
         self.u = self._room(list(record), np.int32)
         self.v = self._room([n for n in listened if n in record or n not in spiking], np.int32)
-        self.layout = _Layout(program)
-        self.plan = _plan(program, self.layout, [self.spikes.start, self.u.start, self.v.start])
+        self.layout, plan = _prepare(program)
+        layers = plan.layers.copy()
+        for part, kept in (("spikes", self.spikes), ("u", self.u), ("v", self.v)):
+            layers[part] = [kept.start.get(n, -1) for n in program.populations]
+        self.plan = plan._replace(layers=layers)
         self.events = _sent(program, events)
         self.link_counts = np.zeros((self.batch, len(program.connections), 2), np.int64)
         self.layer_counts = np.zeros((self.batch, len(program.populations), 4), np.int64)
