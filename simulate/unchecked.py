@@ -3,13 +3,17 @@
 None checks its bounds: the caller does.
 """
 
+from typing import Any
+
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
+primitive: Any = intrinsic  # the first argument is Numba's own, which a type checker cannot know
 
-@intrinsic
+
+@primitive
 def window(typing, array, start, size):
     """Return `array.ravel()[start : start + size]`; it does not keep the array alive.
 
@@ -33,7 +37,7 @@ def window(typing, array, start, size):
     return row(array, start, size), generate
 
 
-@intrinsic
+@primitive
 def put_eight(typing, target, at, table, index, add):
     """`target[at : at + 8] = table[index] + add`: a row of a uint8 (n, 8) table into uint32, in one store.
 
@@ -59,7 +63,7 @@ def put_eight(typing, target, at, table, index, add):
     return types.void(target, at, table, index, add), generate
 
 
-@intrinsic
+@primitive
 def shift_right(typing, value, by):
     """Return `value >> by` in 32 bits; Numba would widen both to 64."""
 
@@ -69,7 +73,7 @@ def shift_right(typing, value, by):
     return types.int32(types.int32, types.int32), generate
 
 
-@intrinsic
+@primitive
 def borrowed(typing, arrays):
     """Return a tuple of arrays whose references nobody counts; the caller keeps them alive."""
 
