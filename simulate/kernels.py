@@ -4,7 +4,7 @@ They run without the interpreter lock, so that threads share the work; compiled 
 this file. The casts keep Numba from widening to 64 bits, which would halve the vector width.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -23,77 +23,6 @@ LOW_BITS, LOWEST = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x0101010101010101)
 GATHER = np.uint64(0x0102040810204080)
 BITS_SET = np.array([f"{byte:b}".count("1") for byte in range(256)], np.int64)
 PLACES = np.array([(*(i for i in range(8) if b >> i & 1), *[0] * 8)[:8] for b in range(256)], np.uint8)
-
-LINK = np.dtype([(f, np.int64) for f in ("source", "n_in", "words", "planes", "rows", "fan_out", "shift")])
-LAYER = np.dtype(
-    [(f, np.int64) for f in ("start", "sent", "lanes", "size", "calm", "first", "last", "spikes", "u", "v")]
-)
-
-
-class Plan(NamedTuple):
-    """A Program as flat arrays, neurons and channels one after another, padded to whole vectors.
-
-    Attributes
-    ----------
-    links : LINK (connections)
-        `source` is the first of `words` words in what is sent, `planes` how many bytes an event has (0: a
-        spike), `rows` and `fan_out` where its own begin.
-    layers : LAYER (populations)
-        Their neurons and links, `calm` (u has no memory, never wraps, and no neuron rests), and where
-        the spikes, u and v to keep begin, or -1.
-    rows : int16
-        Half the weights, their lowest bit is 0: n_in rows of lanes and one of 0 for each link.
-    fan_out : int64
-        As many, the last 0.
-    left_u, left_v, bias, threshold : int32 (neurons)
-        4096ths that remain after a step; the threshold in units of v.
-    """
-
-    links: np.ndarray
-    layers: np.ndarray
-    rows: np.ndarray
-    fan_out: np.ndarray
-    left_u: np.ndarray
-    left_v: np.ndarray
-    bias: np.ndarray
-    threshold: np.ndarray
-
-
-class Scratch(NamedTuple):
-    """What one thread needs for one sample.
-
-    Attributes
-    ----------
-    sent, words : uint8, and the same as uint64
-        What is sent in this step: a byte for each channel and plane of the inputs, then for each neuron.
-    flags, fired, part, total
-        Of the link that delivers: events that are not 0, their channels, sums of 16 and of 32 bits.
-    a_in, u, v : int32 (neurons)
-    counted : int32 (4, neurons)
-        Spikes, active, wrapped, not cut.
-    """
-
-    sent: np.ndarray
-    words: np.ndarray
-    flags: np.ndarray
-    fired: np.ndarray
-    part: np.ndarray
-    total: np.ndarray
-    a_in: np.ndarray
-    u: np.ndarray
-    v: np.ndarray
-    counted: np.ndarray
-
-    @classmethod
-    def of(cls, inputs: int, neurons: int) -> "Scratch":
-        """Return scratch for so many bytes of input and padded neurons."""
-        sent = np.zeros(inputs + neurons + 8, np.uint8)  # a null row may look at the byte behind the last
-        words = sent.view(np.uint64)
-        fired = np.empty(sent.size, np.uint32)
-        part = np.empty(neurons, np.int16)
-        total, a_in, u, v = np.empty((4, neurons), np.int32)
-        counted = np.empty((4, neurons), np.int32)
-        return cls(sent, words, np.empty_like(words), fired, part, total, a_in, u, v, counted)
 
 
 class _Apart(CompilerBase):
@@ -114,10 +43,26 @@ inlined: Any = njit(**OPTIONS, forceinline=True)
 
 @kernel
 def run_samples(plan, scratch, begin, end, events, spikes, us, vs, link_counts, layer_counts):
-    """Run samples `begin` to `end` of events (batch, steps, bytes), step by step through all layers.
+    """Run some samples, step by step through all layers. Nothing is checked here.
 
-    Spikes, u and v to keep go where the layers say; counts are (batch, links, 2): events, synapses
-    reached; and (batch, layers, 4): spikes, active, wrapped, not cut.
+    Parameters
+    ----------
+    plan : Plan
+        Its layers say where the values to keep begin.
+    scratch : Scratch
+        Of this plan and of no other thread.
+    begin, end : int
+        The samples to run, of a batch.
+    events : uint8 (batch, steps, bytes)
+        As `event_bytes` returns them.
+    spikes : uint8
+        Receives what layers keep: for each (batch, steps, size).
+    us, vs : int32
+        As `spikes`; in units of u and v.
+    link_counts : int64 (batch, links, 2)
+        Events and synapses reached are added.
+    layer_counts : int64 (batch, layers, 4)
+        Receives the neuron steps that spiked, were active, wrapped, and were not cut.
     """
     plan, scratch = borrowed(plan), borrowed(scratch)
     steps, inputs = events.shape[1:]

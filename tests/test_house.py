@@ -115,12 +115,12 @@ def test_examples_exist():
 
 def test_every_neuron_type_is_known_to_every_stage():
     from lavalier.deploy.neurons import PROCESSES
-    from lavalier.simulate import fast, reference
+    from lavalier.simulate import plan, reference
     from lavalier.simulate.neurons import NEURONS
 
     stages = {
         "simulate/reference.py": reference.RULES,
-        "simulate/fast.py": fast.RULES,
+        "simulate/plan.py": plan.THRESHOLDS,
         "deploy/neurons.py": PROCESSES,
     }
     for name, neuron in NEURONS.items():

@@ -44,7 +44,7 @@ def nir_forms(neuron) -> set[str]:
 
 def test_the_table_of_neurons_is_the_registry():
     from lavalier.deploy.neurons import PROCESSES
-    from lavalier.simulate import fast, reference
+    from lavalier.simulate import plan, reference
 
     table = {row[3]: row for row in rows(between("works"))}
     assert table.keys() == NEURONS.keys()
@@ -52,7 +52,7 @@ def test_the_table_of_neurons_is_the_registry():
         neuron = NEURONS[name]
         assert set(in_nir.split(", ")) == nir_forms(neuron)
         assert (in_reference == "yes") == (neuron in reference.RULES)
-        assert (in_fast == "yes") == (neuron in fast.RULES)
+        assert (in_fast == "yes") == (neuron in plan.THRESHOLDS)
         assert in_lava.startswith("`LIFReset`") == (neuron in PROCESSES)
 
 

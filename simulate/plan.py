@@ -1,0 +1,245 @@
+"""A Program laid out for the compiled loops: flat arrays, each population padded to whole vectors.
+
+A pad neuron rests at 0, has no synapses and never spikes, so that no loop needs a rest. Bytes that are sent
+lie in one array too, of the inputs first: eight of them are a word.
+"""
+
+import weakref
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+
+from .connections import Dense, Input
+from .neurons import LI, LIF, Neuron
+from .program import Program
+from .ranges import DECAY_ONE, U_HALF_RANGE, V_MAX, V_SHIFT
+
+LANES = 16  # neurons and channels are padded to a multiple: whole vectors, whole words
+WORD = 8  # bytes
+
+LINK = np.dtype([(f, np.int64) for f in ("source", "n_in", "words", "planes", "rows", "fan_out", "shift")])
+LAYER = np.dtype(
+    [(f, np.int64) for f in ("start", "sent", "lanes", "size", "calm", "first", "last", "spikes", "u", "v")]
+)
+
+
+class Plan(NamedTuple):
+    """A Program as flat arrays; lanes are neurons with those that pad each population.
+
+    Attributes
+    ----------
+    links : LINK (connections)
+        `source` is the first word of the source in what is sent, and it has `words` of them in each of
+        `planes` bytes of an event (0: a spike); `n_in` channels; `rows` and `fan_out` where its own begin;
+        `shift` is weight_exp.
+    layers : LAYER (populations)
+        `start` is the first of `lanes`, of which `size` are neurons, `sent` the first of their bytes; the
+        links `first` to `last` end here; `calm` where u has no memory, never wraps, and no neuron rests.
+        `spikes`, `u` and `v` are where the values to keep begin, -1 where none are.
+    rows : int16
+        Half the weights, -128 to 127, for their lowest bit is 0: (n_in + 1, lanes) for each link, the last
+        row 0.
+    fan_out : int64
+        Synapses of each channel, n_in + 1 for each link, the last 0.
+    left_u, left_v : int32 (lanes), 0 to 4096
+        4096ths that remain after a step.
+    bias : int32 (lanes)
+        In units of v, as is the threshold.
+    threshold : int32 (lanes)
+        Of a population that never spikes, the largest v.
+    """
+
+    links: np.ndarray
+    layers: np.ndarray
+    rows: np.ndarray
+    fan_out: np.ndarray
+    left_u: np.ndarray
+    left_v: np.ndarray
+    bias: np.ndarray
+    threshold: np.ndarray
+
+    @classmethod
+    def of(cls, program: Program) -> "Plan":
+        """Return the plan of a Program, with nothing to keep.
+
+        A Program never changes: its plan is made once, and lives as long as it does.
+        """
+        key = id(program)
+        if key not in _made:
+            _made[key] = _build(program)
+            weakref.finalize(program, _made.pop, key, None)
+        return _made[key]
+
+
+_made: dict[int, Plan] = {}
+
+
+class Scratch(NamedTuple):
+    """What one thread needs for one sample.
+
+    Attributes
+    ----------
+    sent, words : uint8, and the same as uint64
+        What is sent in this step: a byte for each channel and plane of the inputs, then for each lane.
+    flags, fired, part, total
+        Of the link that delivers: events that are not 0, their channels, sums of 16 and of 32 bits.
+    a_in, u, v : int32 (lanes)
+    counted : int32 (4, lanes)
+        Spikes, active, wrapped, not cut.
+    """
+
+    sent: np.ndarray
+    words: np.ndarray
+    flags: np.ndarray
+    fired: np.ndarray
+    part: np.ndarray
+    total: np.ndarray
+    a_in: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+    counted: np.ndarray
+
+    @classmethod
+    def of(cls, plan: Plan) -> "Scratch":
+        """Return scratch for a plan; the state in it is not yet 0."""
+        lanes, last = plan.bias.size, plan.layers[-1]
+        # one more word: a null row may look at the byte behind the last
+        sent = np.zeros(last["sent"] + last["lanes"] + WORD, np.uint8)
+        words = sent.view(np.uint64)
+        fired = np.empty(sent.size, np.uint32)
+        part = np.empty(lanes, np.int16)
+        total, a_in, u, v = np.empty((4, lanes), np.int32)
+        counted = np.empty((4, lanes), np.int32)
+        return cls(sent, words, np.empty_like(words), fired, part, total, a_in, u, v, counted)
+
+
+def event_bytes(program: Program, events: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the events of all inputs as they are sent, lowest byte first.
+
+    Parameters
+    ----------
+    program : Program
+        The network.
+    events : {input: uint8 or int32 (batch, steps, channels)}
+        As `check_events` returns them.
+
+    Returns
+    -------
+    uint8 (batch, steps, bytes)
+        The only input of one byte comes back itself, without a pad.
+    """
+    if len(events) == 1 and next(iter(events.values())).dtype == np.uint8:
+        return next(iter(events.values()))
+    planes = [
+        _padded(((x >> 8 * plane) & 255).astype(np.uint8))
+        for name, x in events.items()
+        for plane in range(max(1, _planes(program.inputs[name])))
+    ]
+    return np.concatenate(planes, axis=2)
+
+
+def _build(program: Program) -> Plan:
+    sent = _sent(program)
+    registers = [_registers(neuron) for neuron in program.populations.values()]
+    left_u, left_v, bias, threshold = (np.concatenate(column) for column in zip(*registers, strict=True))
+    return Plan(
+        links=_links(program, sent),
+        layers=_layers(program, sent),
+        rows=np.concatenate([_rows(c) for c in program.connections]),
+        fan_out=np.concatenate([np.append(c.fan_out, 0) for c in program.connections]),
+        left_u=left_u,
+        left_v=left_v,
+        bias=bias,
+        threshold=threshold,
+    )
+
+
+def _sent(program: Program) -> dict[str, int]:
+    """Where the bytes of each input and population begin."""
+    sizes = {name: max(1, _planes(entry)) * _lanes(entry.size) for name, entry in program.inputs.items()}
+    sizes |= {name: _lanes(neuron.size) for name, neuron in program.populations.items()}
+    return dict(zip(sizes, accumulate(sizes.values(), initial=0), strict=False))
+
+
+def _links(program: Program, sent: dict[str, int]) -> np.ndarray:
+    """The connections, which a Program sorts by their targets."""
+    links, row, fan_out = [], 0, 0
+    for c in program.connections:
+        n_out, n_in = c.weights.shape
+        planes = _planes(program.inputs[c.source]) if c.source in program.inputs else 0
+        words = _lanes(n_in) // WORD
+        links.append((sent[c.source] // WORD, n_in, words, planes, row, fan_out, c.weight_exp))
+        row, fan_out = row + (n_in + 1) * _lanes(n_out), fan_out + n_in + 1
+    return np.array(links, LINK)
+
+
+def _layers(program: Program, sent: dict[str, int]) -> np.ndarray:
+    layers, start, first = [], 0, 0
+    for name, neuron in program.populations.items():
+        lanes, last = _lanes(neuron.size), first + len(program.incoming(name))
+        calm = _is_calm(program, name)
+        layers.append((start, sent[name], lanes, neuron.size, calm, first, last, -1, -1, -1))
+        start, first = start + lanes, last
+    return np.array(layers, LAYER)
+
+
+def _lanes(size: int) -> int:
+    return size + -size % LANES
+
+
+def _planes(entry: Input) -> int:
+    """Bytes of a graded event; 0 for a spike."""
+    return -(-entry.message_bits // 8)
+
+
+def _padded(values: np.ndarray) -> np.ndarray:
+    """Return an array whose last axis is filled with zeros to a multiple of LANES."""
+    n = values.shape[-1]
+    padded = np.zeros((*values.shape[:-1], _lanes(n)), values.dtype)
+    padded[..., :n] = values
+    return padded
+
+
+def _rows(connection: Dense) -> np.ndarray:
+    n_out, n_in = connection.weights.shape
+    rows = np.zeros((n_in + 1, _lanes(n_out)), np.int16)
+    rows[:n_in, :n_out] = connection.weights.T >> 1
+    return rows.ravel()
+
+
+def _registers(neuron: Neuron) -> list[np.ndarray]:
+    """left_u, left_v, bias and threshold of a population."""
+    threshold = THRESHOLDS[type(neuron)](neuron)
+    values = DECAY_ONE - (neuron.du + 1), DECAY_ONE - neuron.dv, neuron.bias, threshold
+    return [_padded(a.ravel()) for a in values]
+
+
+def _lif_threshold(neuron: LIF) -> np.ndarray:
+    return neuron.vth << V_SHIFT
+
+
+def _never(neuron: LI) -> np.ndarray:
+    return np.full(neuron.shape, V_MAX, np.int32)
+
+
+THRESHOLDS = {LIF: _lif_threshold, LI: _never}
+
+
+def _is_calm(program: Program, name: str) -> bool:
+    """Whether u has no memory and never wraps, and a bias keeps every neuron from rest."""
+    neuron = program.populations[name]
+    no_memory = (neuron.du == DECAY_ONE - 1).all()
+    return bool(no_memory and neuron.bias.all() and _largest_u(program, name) < U_HALF_RANGE)
+
+
+def _largest_u(program: Program, name: str) -> int:
+    """Return what u cannot exceed, if it has no memory."""
+    total = 0
+    for c in program.incoming(name):
+        event = program.inputs[c.source].largest if c.source in program.inputs else 1
+        sums = int(np.abs(c.weights).sum(axis=1).max(initial=0)) * event
+        # shifted down, a negative sum rounds away from zero
+        total += sums << c.weight_exp if c.weight_exp > 0 else (sums >> -c.weight_exp) + 1
+    return total << V_SHIFT
