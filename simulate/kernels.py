@@ -4,6 +4,8 @@ They run without the interpreter lock, so that threads share the work; compiled 
 this file. The casts keep Numba from widening to 64 bits, which would halve the vector width.
 """
 
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,10 @@ from numba import njit
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
 from .unchecked import borrowed, put_eight, shift_right, window
+
+# of the machine code, which finds what is in a Plan by its place
+SOURCES = ("kernels.py", "plan.py", "unchecked.py")
+VERSION = sha256(b"".join(Path(__file__).with_name(f).read_bytes() for f in SOURCES)).hexdigest()[:16]
 
 HALF_RANGE = 1 << 23
 V_LIMIT = (1 << 23) - 1
@@ -36,9 +42,17 @@ class _Apart(CompilerBase):
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
 
-OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "pipeline_class": _Apart}
-kernel: Any = njit(**OPTIONS)
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "pipeline_class": _Apart}
 inlined: Any = njit(**OPTIONS, forceinline=True)
+
+
+def kernel(function: Any) -> Any:
+    """Compile, and cache under a name that changes with every source of the code.
+
+    Numba would look for edits in this file alone, and only after it has unpickled what another version left.
+    """
+    function.__qualname__ += f"-{VERSION}"
+    return njit(**OPTIONS, cache=True)(function)
 
 
 @kernel

@@ -55,6 +55,14 @@ def test_the_flow_test_can_fail(tmp_path, monkeypatch):
         assert imported_stages(bad, "simulate") == {"train"}
 
 
+def test_the_cache_of_kernels_knows_every_source():
+    from lavalier.simulate import kernels
+
+    tree = ast.parse(Path(kernels.__file__).read_text())
+    imported = {f"{n.module}.py" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level}
+    assert imported and imported < set(kernels.SOURCES)
+
+
 def loaded_by(statement: str) -> set[str]:
     code = f"{statement}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -41,6 +41,7 @@ MUTANTS = [
     ),
     ("kernels.py", "fired[k] = null", "fired[k] = 0"),
     ("kernels.py", "w |= words[k]", "w = words[k]"),
+    ("unchecked.py", "builder.ashr", "builder.lshr"),
     ("plan.py", "DECAY_ONE - (neuron.du + 1)", "DECAY_ONE - neuron.du"),
     ("neurons.py", "self.bias_mant << self.bias_exp", "self.bias_mant"),
 ]
