@@ -80,6 +80,33 @@ def test_the_calm_step_is_the_step_where_u_has_no_memory_and_cannot_wrap(data):
     assert (counted[1] == 1).all() and (counted[2] == 0).all()
 
 
+@pytest.mark.parametrize("weights, bits, weight_exp", [([-256] * 4, 0, 7), ([-2], 18, -2)])
+def test_the_least_input_that_wraps_a_current_without_memory(weights, bits, weight_exp):
+    """a_in is -2^17: one more, and the calm step would do. The second sum is rounded down to it."""
+    program = Program(
+        inputs={"in": Input((len(weights),), bits)},
+        populations={"a": LIF((1,), bias_mant=1)},
+        connections=(Dense("in", "a", [weights], weight_exp),),
+        outputs=("a",),
+    )
+    x = np.full((1, 2, len(weights)), program.inputs["in"].largest)
+    trace = fast.run(program, x, ("a",))
+    assert (trace.u["a"] == 2**23).all() and trace.counts.total("wraps") == 2
+    assert_equal(trace, reference.run(program, x, ("a",)))
+
+
+def test_a_neuron_without_a_bias_rests_beside_those_that_have_one():
+    program = Program(
+        inputs={"in": Input((1,))},
+        populations={"a": LIF((3,), bias_mant=[1, 0, 1])},
+        connections=(Dense("in", "a", [[2]] * 3),),
+        outputs=("a",),
+    )
+    trace = fast.run(program, np.zeros((1, 4, 1)))
+    assert trace.counts.total("dendrite_updates_inactive") == 4
+    assert_equal(trace, reference.run(program, np.zeros((1, 4, 1))))
+
+
 def wide_program(n: int = 300) -> Program:
     rng = np.random.default_rng(1)
     return Program(

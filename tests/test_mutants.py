@@ -41,8 +41,16 @@ MUTANTS = [
     ),
     ("kernels.py", "fired[k] = null", "fired[k] = 0"),
     ("kernels.py", "w |= words[k]", "w = words[k]"),
+    ("kernels.py", "np.int32(a_in[j] << 6), v[j]", "np.int32(a_in[j] << 5), v[j]"),
     ("unchecked.py", "builder.ashr", "builder.lshr"),
     ("plan.py", "DECAY_ONE - (neuron.du + 1)", "DECAY_ONE - neuron.du"),
+    ("plan.py", "DECAY_ONE - neuron.dv", "DECAY_ONE - (neuron.dv + 1)"),
+    ("plan.py", "neuron.vth << V_SHIFT", "neuron.vth << V_SHIFT - 1"),
+    ("plan.py", "np.full(neuron.shape, V_MAX", "np.full(neuron.shape, V_MAX - 1"),
+    ("plan.py", "no_memory and neuron.bias.all()", "no_memory and neuron.bias.any()"),
+    ("plan.py", "no_memory and neuron.bias.all()", "neuron.bias.all()"),
+    ("plan.py", "_largest_u(program, name) < U_HALF_RANGE", "_largest_u(program, name) <= U_HALF_RANGE"),
+    ("plan.py", "(sums >> -c.weight_exp) + 1", "(sums >> -c.weight_exp)"),
     ("neurons.py", "self.bias_mant << self.bias_exp", "self.bias_mant"),
 ]
 
