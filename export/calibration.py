@@ -6,8 +6,10 @@ from typing import NamedTuple
 import nir
 import numpy as np
 
+from ..simulate.cells import discretize
 from ..simulate.errors import BadInput, OutOfRange
-from ..simulate.interpreter import euler, graph_dt, run_graph
+from ..simulate.interpreter import run_graph
+from ..simulate.network import Network
 from ..simulate.ranges import RANGES, UNIT, V_MAX
 from .populations import Population
 from .rounding import BIAS_LIMIT, Scale, round_weights, span
@@ -29,9 +31,12 @@ class Observed(NamedTuple):
 
 
 def observe(
-    graph: nir.NIRGraph, floats: list[Population], calibration: np.ndarray | Mapping[str, np.ndarray]
+    graph: nir.NIRGraph,
+    network: Network,
+    floats: list[Population],
+    calibration: np.ndarray | Mapping[str, np.ndarray],
 ) -> Observed:
-    inputs = [n for n, node in graph.nodes.items() if isinstance(node, nir.Input)]
+    inputs = network.flat.inputs
     x = calibration if isinstance(calibration, Mapping) else dict.fromkeys(inputs[:1], calibration)
     for name, values in x.items():
         if np.asarray(values).dtype.kind not in "biuf":
@@ -47,7 +52,7 @@ def observe(
         a_in[p.name] = float(np.max(np.abs(arriving), initial=0))
         current = a_in[p.name]
         if p.name in trace.u:
-            gain = euler(graph.nodes[p.name], graph_dt(graph)).gain
+            gain = discretize(network.flat.nodes[p.name], network.policy).gain
             current = float(np.abs(trace.u[p.name] * gain).max())
         # before a reset v is at most what was left, plus the current, plus the bias
         v[p.name] = float(np.abs(trace.v[p.name]).max() + current + np.abs(p.bias).max(initial=0))

@@ -1,97 +1,102 @@
-"""torch layers as NIR nodes: one registered function per layer type, a refusal for every other.
+"""torch layers as fragments of NIR: one registered function per layer type, a refusal for every other.
 
-Adding a layer type: a function here, registered with `nir_node.register`.
+Adding a layer type: a function registered with `fragment.register`, in torch_layers or snn_layers.
 """
 
 from functools import singledispatch
+from typing import NamedTuple
 
-import nir
 import numpy as np
-import snntorch as snn
 import torch
 from torch import nn
 
-from ..models.neurons import Integrator
 from ..simulate.errors import Unsupported
-from ..simulate.program_nir import NO_DECAY
+from .snn_fragments import Fragment
+
+# layers that at inference only pass on or reshape what they get
+TRANSPARENT = (nn.modules.dropout._DropoutNd, nn.Identity, nn.Flatten, nn.Unflatten)
+
+SUPPORTED = (
+    "Linear, Conv1d, Conv2d, AvgPool2d, Flatten, BatchNorm1d, BatchNorm2d, Dropout, Identity, Leaky, "
+    "Synaptic, RLeaky, RSynaptic, Lapicque, Integrator"
+)
+
+
+class Place(NamedTuple):
+    """Where a layer stands.
+
+    Attributes
+    ----------
+    name : str
+        In the module.
+    input, output : tuple of int
+        Shapes in one step, without batch.
+    dt : float
+        Seconds in a step.
+    """
+
+    name: str
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    dt: float
+
+    @property
+    def node(self) -> str:
+        """Name of the layer's main node."""
+        return self.name.replace(".", "_")
 
 
 @singledispatch
-def nir_node(layer: nn.Module, name: str, shape: tuple[int, ...], dt: float) -> nir.NIRNode | None:
-    """Return the NIR node of a layer, or None for a layer that does nothing at inference.
+def fragment(layer: nn.Module, place: Place) -> Fragment:
+    """Return what a layer is in NIR.
 
     Parameters
     ----------
     layer : nn.Module
-        As it ran.
-    name : str
-        For messages.
-    shape : tuple of int
-        Output of the layer in one step, without batch.
-    dt : float
-        Seconds in a step.
+        As it ran, parameters in float64.
+    place : Place
+        Its name and shapes.
 
     Raises
     ------
     Unsupported
-        The layer has no exact form here; the message gives the reason.
+        The layer has no exact form in NIR; the message gives the reason.
     """
-    kind = type(layer).__name__
-    raise Unsupported(
-        f"layer '{name}' ({kind}) cannot be exported yet; supported: Linear, "
-        "Leaky(reset_mechanism='zero'), Integrator, Dropout, Identity"
-    )
+    raise Unsupported(f"{title(layer, place.name)} cannot be exported; supported: {SUPPORTED}")
 
 
-@nir_node.register
-def _(layer: nn.Linear, name: str, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
-    weight = _numbers(layer.weight)
-    bias = np.zeros(len(weight)) if layer.bias is None else _numbers(layer.bias)
-    return nir.Affine(weight, bias)
+def check_supported(layer: nn.Module, name: str) -> None:
+    """Refuse a layer of a type that is not registered, or that computes something else than its type.
 
+    Parameters
+    ----------
+    layer : nn.Module
+        About to run.
+    name : str
+        In the module.
 
-@nir_node.register(nn.Dropout)
-@nir_node.register(nn.Identity)
-def _(layer: nn.Module, name: str, shape: tuple[int, ...], dt: float) -> None:
-    return None
-
-
-@nir_node.register
-def _(layer: Integrator, name: str, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
-    beta = _numbers(layer.beta)
-    if np.any((beta < 0) | (beta > 1)):
+    Raises
+    ------
+    Unsupported
+        With the list of what is supported.
+    """
+    if isinstance(layer, TRANSPARENT):
+        return
+    registered = next((kind for kind in type(layer).__mro__ if kind in fragment.registry), object)
+    if registered is object:
+        fragment(layer, Place(name, (), (), 0))
+    elif "forward" in vars(layer) or type(layer).forward is not registered.forward:  # type: ignore[attr-defined]
         raise Unsupported(
-            f"layer '{name}' (Integrator): beta = {beta[(beta < 0) | (beta > 1)][0]:g} is no decay"
+            f"{title(layer, name)} has a forward of its own; only a {registered.__name__} that runs like one "
+            "has a form in NIR"
         )
-    return _leaky(beta, None, shape, dt)
 
 
-@nir_node.register
-def _(layer: snn.Leaky, name: str, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
-    reset = layer.reset_mechanism
-    if reset != "zero":
-        raise Unsupported(
-            f"layer '{name}' (Leaky): reset_mechanism='{reset}' cannot be exported yet; "
-            "supported: 'zero' (a readout without reset: lavalier.models.neurons.Integrator)"
-        )
-    if layer.inhibition or layer.state_quant:
-        raise Unsupported(f"layer '{name}' (Leaky): inhibition and state_quant have no form in NIR")
-    if not torch.all(layer.graded_spikes_factor == 1):
-        raise Unsupported(f"layer '{name}' (Leaky): graded_spikes_factor other than 1 has no form in NIR")
-    return _leaky(_numbers(layer.beta), _numbers(layer.threshold), shape, dt)
+def title(layer: nn.Module, name: str) -> str:
+    """Name a layer and its type in a message."""
+    return f"layer '{name}' ({type(layer).__name__})"
 
 
-def _leaky(beta: np.ndarray, threshold: np.ndarray | None, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
-    """LIF or LI with gain 1; IF or I where nothing leaks. beta is clamped to [0, 1], as torch does."""
-    beta = np.broadcast_to(np.clip(beta, 0, 1), shape)
-    zeros = np.zeros(shape)
-    spiking = threshold is not None
-    fire = {"v_threshold": np.broadcast_to(threshold, shape) + zeros, "v_reset": zeros} if spiking else {}
-    if np.all(beta == 1):
-        return (nir.IF if spiking else nir.I)(r=zeros + 1 / dt, **fire)
-    steps = np.where(beta == 1, NO_DECAY, 1 / np.where(beta == 1, 1, 1 - beta))
-    return (nir.LIF if spiking else nir.LI)(tau=dt * steps, r=steps, v_leak=zeros, **fire)
-
-
-def _numbers(values: torch.Tensor) -> np.ndarray:
+def numbers(values: torch.Tensor) -> np.ndarray:
+    """Return a parameter in float64."""
     return values.detach().cpu().double().numpy()

@@ -5,12 +5,17 @@ its rows, so that a population has alpha, beta, threshold and bias, and nothing 
 """
 
 from dataclasses import dataclass
+from math import prod
 
 import nir
 import numpy as np
 
-from ..simulate.errors import BadInput, Unsupported
-from ..simulate.interpreter import NEURON_RULES, euler, forward_order, graph_dt
+from ..simulate.cells import discretize
+from ..simulate.errors import BadInput, LavalierError, Unsupported
+from ..simulate.graph import NEURONS
+from ..simulate.network import Network
+
+HARDWARE = {"reset": "zero", "compare": ">", "order": "i-then-v", "output_lag": 0, "spikes": "single"}
 
 
 @dataclass(frozen=True)
@@ -39,32 +44,57 @@ class Population:
     weights: dict[str, np.ndarray]
 
 
-def populations(graph: nir.NIRGraph) -> list[Population]:
-    """Return the populations of a graph, sources first.
+def populations(network: Network) -> list[Population]:
+    """Return the populations of a network, sources first.
 
     Raises
     ------
     Unsupported
-        A node has no hardware form (yet); the message names it and what would do.
+        A node or the policy has no hardware form (yet); the message names it and what would do.
     """
-    dt = graph_dt(graph)
-    order = [n for n in forward_order(graph) if type(graph.nodes[n]) in NEURON_RULES]
-    return [_population(graph, name, dt) for name in order]
+    if refused := refusals(network):
+        raise Unsupported(refused[0])
+    return [_population(network, name) for name in _neurons(network)]
 
 
-def _population(graph: nir.NIRGraph, name: str, dt: float) -> Population:
-    node = graph.nodes[name]
-    step = euler(node, dt)
-    shape = tuple(np.shape(step.beta))
-    n = step.beta.size
-    if np.any(step.reset):
+def refusals(network: Network) -> list[str]:
+    """Return why a network has no hardware form (yet), in one sentence each; none if it has one."""
+    policy = network.policy
+    found = [
+        f"the graph's {field} is {getattr(policy, field)!r}: no hardware form yet, {value!r} has one"
+        for field, value in HARDWARE.items()
+        if getattr(policy, field) != value
+    ]
+    loops = [part for part in network.parts if len(part) > 1 or part[0] in network.flat.targets[part[0]]]
+    if loops:
+        return found + [
+            f"nodes {', '.join(part)} form a loop; loops have no hardware form yet" for part in loops
+        ]
+    for name in _neurons(network):
+        try:
+            _population(network, name)
+        except LavalierError as error:
+            found.append(str(error))
+    return found
+
+
+def _neurons(network: Network) -> list[str]:
+    return [n for part in network.parts for n in part if isinstance(network.flat.nodes[n], NEURONS)]
+
+
+def _population(network: Network, name: str) -> Population:
+    node, dt = network.flat.nodes[name], network.policy.dt
+    step = discretize(node, network.policy)
+    shape = network.shapes[name]
+    n = prod(shape)
+    if step.reset is not None and np.any(step.reset):
         raise Unsupported(f"node '{name}': reset to {np.max(step.reset):g} has no hardware form; 0 has")
     alpha = np.zeros(n) if step.alpha is None else _flat(step.alpha, n)
     beta = _flat(step.beta, n)
     for field, kept in (("tau_syn", alpha), ("tau", beta)):
         if not np.all((kept >= 0) & (kept <= 1)):
             raise BadInput(f"node '{name}': {field} must be at least dt = {dt:g} s")
-    weights, constant = _synapses(graph, name)
+    weights, constant = _synapses(network, name)
     if step.alpha is not None and np.any(constant):
         raise Unsupported(
             f"node '{name}': a bias that enters the current u has no hardware form; put it into v_leak"
@@ -83,22 +113,22 @@ def _flat(values: np.ndarray, n: int) -> np.ndarray:
     return np.broadcast_to(np.asarray(values, float).ravel(), n).astype(float)
 
 
-def _synapses(graph: nir.NIRGraph, name: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _synapses(network: Network, name: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Follow the linear nodes in front of `name` back to neurons and inputs: matrices and a constant."""
-    n = int(np.prod(graph.nodes[name].input_type["input"]))
+    n = prod(network.shapes[name])
     weights: dict[str, np.ndarray] = {}
     constant = np.zeros(n)
-    for source, _ in (edge for edge in graph.edges if edge[1] == name):
-        node = graph.nodes[source]
+    for source in network.flat.sources[name]:
+        node = network.flat.nodes[source]
         if isinstance(node, (nir.I, nir.LI, nir.CubaLI)):
             raise Unsupported(
                 f"node '{name}' is fed by '{source}', which does not spike: no hardware form yet"
             )
-        if isinstance(node, nir.Input) or type(node) in NEURON_RULES:
+        if source in network.flat.inputs or isinstance(node, NEURONS):
             _add(weights, source, np.eye(n))
             continue
-        matrix, offset = _matrix(source, node)
-        before, below = _synapses(graph, source)
+        matrix, offset = _matrix(source, node, prod(network.shapes[source]))
+        before, below = _synapses(network, source)
         for origin, earlier in before.items():
             _add(weights, origin, matrix @ earlier)
         constant = constant + matrix @ below + offset
@@ -109,11 +139,11 @@ def _add(weights: dict[str, np.ndarray], source: str, matrix: np.ndarray) -> Non
     weights[source] = weights[source] + matrix if source in weights else matrix
 
 
-def _matrix(name: str, node: nir.NIRNode) -> tuple[np.ndarray, np.ndarray | float]:
-    if isinstance(node, nir.Affine):
-        return node.weight.astype(float), node.bias.astype(float)
-    if isinstance(node, nir.Linear):
-        return node.weight.astype(float), 0.0
+def _matrix(name: str, node: nir.NIRNode, n: int) -> tuple[np.ndarray, np.ndarray | float]:
+    if isinstance(node, (nir.Affine, nir.Linear)) and node.weight.shape[1] == n:
+        return node.weight.astype(float), node.bias.astype(float) if isinstance(node, nir.Affine) else 0.0
     if isinstance(node, nir.Scale):
-        return np.diag(node.scale.astype(float).ravel()), 0.0
+        return np.diag(_flat(node.scale, n)), 0.0
+    if isinstance(node, (nir.Input, nir.Output)):  # of a nested graph
+        return np.eye(n), 0.0
     raise Unsupported(f"node '{name}' ({type(node).__name__}) has no hardware form yet")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..simulate.connections import Dense, Input
 from ..simulate.errors import OutOfRange, Unsupported
-from ..simulate.interpreter import graph_dt
+from ..simulate.network import Network, network_of
 from ..simulate.neurons import LI, LIF, Neuron
 from ..simulate.program import Program
 from ..simulate.program_nir import from_nir, is_program
@@ -63,10 +63,11 @@ def quantize(
         raise OutOfRange(f"weight_scale = {weight_scale} must be a positive number")
     if is_program(graph) and weight_scale is None:
         return from_nir(graph)
-    floats = populations(graph)
+    network = network_of(graph)
+    floats = populations(network)
     if weight_scale is None and all(on_grid(p, bits) for p in floats):
         weight_scale = 1.0
-    observed = None if calibration is None else observe(graph, floats, calibration)
+    observed = None if calibration is None else observe(graph, network, floats, calibration)
     neurons, connections = {}, []
     for p in floats:
         scale = Scale(weight_scale) if weight_scale is not None else choose_scale(p, observed, bits)
@@ -74,11 +75,12 @@ def quantize(
         for source, weights in p.weights.items():
             rounded = round_weights(weights, scale, bits)
             connections.append(Dense(source, p.name, rounded.integers, rounded.exp, bits))
-    outputs = [a for a, b in graph.edges if isinstance(graph.nodes[b], nir.Output)]
+    outputs = [source for name in network.flat.outputs for source in network.flat.sources[name]]
     for name in outputs:
         if name not in neurons:
             raise Unsupported(f"output '{name}' is not a neuron node; a readout needs an LI or I node")
-    return Program(_inputs(graph, observed), neurons, tuple(connections), tuple(outputs), graph_dt(graph))
+    inputs = _inputs(network, observed)
+    return Program(inputs, neurons, tuple(connections), tuple(outputs), network.policy.dt)
 
 
 def _neuron(p: Population, scale: float) -> Neuron:
@@ -117,12 +119,11 @@ def _decay(name: str, state: str, kept: np.ndarray) -> np.ndarray:
     return decay
 
 
-def _inputs(graph: nir.NIRGraph, observed: Observed | None) -> dict[str, Input]:
+def _inputs(network: Network, observed: Observed | None) -> dict[str, Input]:
     inputs = {}
-    for name, node in graph.nodes.items():
-        if isinstance(node, nir.Input):
-            bits = int((node.metadata or {}).get("message_bits", 0))
-            if observed is not None and observed.largest_event[name] > 1:
-                bits = max(bits, observed.largest_event[name].bit_length())
-            inputs[name] = Input(tuple(node.input_type["input"]), bits)
+    for name in network.flat.inputs:
+        bits = int((network.flat.nodes[name].metadata or {}).get("message_bits", 0))
+        if observed is not None and observed.largest_event[name] > 1:
+            bits = max(bits, observed.largest_event[name].bit_length())
+        inputs[name] = Input(network.shapes[name], bits)
     return inputs

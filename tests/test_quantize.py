@@ -11,6 +11,7 @@ from lavalier.export.populations import populations
 from lavalier.simulate import LI, LIF, Program, run
 from lavalier.simulate.connections import weight_step
 from lavalier.simulate.errors import BadInput, OutOfRange, Unsupported
+from lavalier.simulate.network import network_of
 from lavalier.simulate.program_nir import to_nir
 
 from .programs import programs
@@ -47,7 +48,7 @@ def spikes(seed: int = 0) -> np.ndarray:
 def test_every_register_is_within_half_a_step(seed, bits, calibrated, scale):
     graph = network(seed, scale=scale)
     program = export.quantize(graph, spikes() if calibrated else None, weight_bits=bits)
-    for p in populations(graph):
+    for p in populations(network_of(graph)):
         neuron = program.populations[p.name]
         assert np.abs(neuron.dv - 4096 * (1 - p.beta)).max() <= 0.5
         (connection,) = program.incoming(p.name)
