@@ -1,34 +1,41 @@
-"""NIR files on disk: open one that may be anything, write one whole."""
+"""NIR files on disk: open one that may be anything, write one whole, compare two."""
 
 from pathlib import Path
+from typing import Any
 
 import nir
 import numpy as np
 
 from .errors import BadInput
 from .files import atomic
+from .hdf5_tree import is_name, read_tree
+from .nir_parsing import parse_graph
+from .policy import policy_of
+
+DERIVED = ("input_type", "output_type", "input_shape", "metadata")  # from the neighbors, or no numbers
 
 
 def read_graph(path: str | Path) -> nir.NIRGraph:
     """Read a NIR graph; whatever is wrong with the file becomes one sentence.
 
+    Each node is as it must be by itself; whether nodes fit each other is not looked at. Numbers keep their
+    type, the parameters of a neuron have one shape, sizes of windows are plain ints.
+
+    Parameters
+    ----------
+    path : str or Path
+        May come from anywhere: no code in it runs, no other file is opened for it.
+
     Raises
     ------
     BadInput
-        No such file, not HDF5, cut short, or not a NIR graph.
+        No such file, not HDF5, cut short, or not a NIR graph; the file is named, and the node.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
-        # nir's own check would add nodes and reject good files
-        graph = nir.read(path, type_check=False)
-    except Exception as error:  # nir and h5py raise anything from KeyError to AssertionError
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise BadInput(f"{path}: not a readable NIR file ({why})") from error
-    if not isinstance(graph, nir.NIRGraph):
-        raise BadInput(f"{path}: holds a single {type(graph).__name__}, not a graph")
-    return graph
+        return parse_graph(read_tree(path, "node"))
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
 
 
 def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
@@ -37,10 +44,16 @@ def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
     Raises
     ------
     BadInput
-        The file cannot be written.
+        The file cannot be written, or a node has a name that no file can hold.
     """
+    for name in graph.nodes:
+        if name in ("", ".", "..") or "/" in name or not is_name(name):
+            raise BadInput(f"{path}: node {name!r} cannot be written: empty, too long, or with '/'")
     with atomic(path) as temporary:
-        nir.write(temporary, graph)
+        try:
+            nir.write(temporary, graph)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise BadInput(f"{path}: the graph cannot be written ({error})") from error
 
 
 def first_difference(a: nir.NIRGraph, b: nir.NIRGraph) -> str | None:
@@ -49,11 +62,12 @@ def first_difference(a: nir.NIRGraph, b: nir.NIRGraph) -> str | None:
     Parameters
     ----------
     a, b : nir.NIRGraph
-        Metadata other than dt is not compared.
+        Metadata other than the policy is not compared, nor shapes that follow from other nodes.
     """
-    dts = [(graph.metadata or {}).get("dt") for graph in (a, b)]
-    if dts[0] != dts[1]:
-        return f"dt is {dts[0]} and {dts[1]}"
+    policies = [policy_of(graph).to_metadata() for graph in (a, b)]
+    for field, value in policies[0].items():
+        if value != policies[1][field]:
+            return f"{field} is {value} and {policies[1][field]}"
     if a.nodes.keys() != b.nodes.keys():
         return f"nodes are {sorted(a.nodes)} and {sorted(b.nodes)}"
     if sorted(a.edges) != sorted(b.edges):
@@ -62,7 +76,24 @@ def first_difference(a: nir.NIRGraph, b: nir.NIRGraph) -> str | None:
         other = b.nodes[name]
         if type(node) is not type(other):
             return f"node '{name}' is {type(node).__name__} and {type(other).__name__}"
-        for field, value in vars(node).items():
-            if isinstance(value, np.ndarray) and not np.array_equal(value, getattr(other, field)):
-                return f"node '{name}': {field} differs"
+        difference = _node_difference(node, other)
+        if difference:
+            return f"node '{name}': {difference}"
     return None
+
+
+def _node_difference(node: nir.NIRNode, other: Any) -> str | None:
+    if isinstance(node, nir.NIRGraph):
+        return first_difference(node, other)
+    if isinstance(node, nir.Input) and not _same(node.input_type["input"], other.input_type["input"]):
+        return "shape differs"
+    for field, value in vars(node).items():
+        if field not in DERIVED and not _same(value, getattr(other, field)):
+            return f"{field} differs"
+    return None
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two fields are equal; numpy warns when it compares text with numbers."""
+    texts = isinstance(a, str), isinstance(b, str)
+    return a == b if all(texts) else not any(texts) and np.array_equal(a, b)
