@@ -4,6 +4,8 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +30,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace an existing output
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 InputFile = Annotated[
     Path | None,
-    typer.Option("--input", "-i", help="Events (.npy; batch, steps, shape) or a wav file."),
+    typer.Option("--input", "-i", help="Events (.npy; batch, steps, shape; .npz: by input) or a wav."),
 ]
 Data = Annotated[
     Path | None,
@@ -36,6 +38,34 @@ Data = Annotated[
 ]
 Samples = Annotated[int | None, typer.Option("--samples", help="Take this many, evenly spaced.")]
 Check = Annotated[bool, typer.Option("--check", help="Run the reference too; every value must be equal.")]
+
+POLICY = {
+    "preset": Annotated[str | None, typer.Option(help="Convention of a framework that a NIR graph follows.")],
+    "dt": Annotated[float | None, typer.Option(help="Seconds a step.")],
+    "reset": Annotated[str | None, typer.Option(help="zero, subtract, zero-delayed, subtract-delayed, ...")],
+    "decay": Annotated[str | None, typer.Option(help="euler, exp or zoh.")],
+    "compare": Annotated[str | None, typer.Option(help="> or >=.")],
+    "order": Annotated[str | None, typer.Option(help="i-then-v, v-then-i or decay-after-input.")],
+    "recurrent_bias": Annotated[str | None, typer.Option(help="kept, late or dropped.")],
+    "output_lag": Annotated[int | None, typer.Option(help="0 or 1: steps by which spikes leave late.")],
+}
+
+
+def with_policy(command: Callable) -> Callable:
+    """Give a command the options of `export.read`; it gets those that were given as `policy`."""
+
+    @wraps(command)
+    def run(**options) -> None:
+        policy = {name: options.pop(name) for name in POLICY}
+        command(**options, policy={name: value for name, value in policy.items() if value is not None})
+
+    own = [p for name, p in signature(command).parameters.items() if name != "policy"]
+    more = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in POLICY.items()
+    ]
+    run.__signature__ = signature(command).replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+    return run
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -105,6 +135,7 @@ def export(
     from lavalier.export import from_torch, write
     from lavalier.models.digits import load
     from lavalier.models.log_mel import N_BANDS, STEP_S
+    from lavalier.simulate.policy import policy_of
     from lavalier.sources import load_source
     from lavalier.train.clips import EXPORT_CLIPS
 
@@ -115,12 +146,36 @@ def export(
     example = load_source((N_BANDS,), None, None).take(EXPORT_CLIPS)
     graph = from_torch(module, example.x, dt=STEP_S)
     write(graph, out)
-    done = {"out": str(out), "nodes": list(graph.nodes), "dt": STEP_S, "verified_on_clips": len(example.x)}
-    text = f"{out}: {len(graph.nodes)} nodes, dt {STEP_S:g} s; every spike of {len(example.x)} clips equal\n"
+    policy, clips = policy_of(graph), example.sizes[0]
+    done = {"out": str(out), "nodes": list(graph.nodes), "policy": policy.to_metadata()}
+    done["verified_on_clips"] = clips
+    text = f"policy: {policy}\n{out}: {len(graph.nodes)} nodes; every spike of {clips} clips equal\n"
     _print(done if as_json else text)
 
 
 @app.command()
+@with_policy
+def info(
+    file: Annotated[Path, typer.Argument(help="A NIR graph, or a Program.")],
+    *,
+    policy: dict,
+    as_json: Json = False,
+) -> None:
+    """Say what is in a NIR file: nodes, shapes, parameters, policy, and what hardware can take."""
+    from lavalier.info import Info
+    from lavalier.runs import load_network
+    from lavalier.simulate.program import Program
+
+    network = load_network(file, policy)
+    if isinstance(network, Program):
+        _print({"file": str(file), "program": network.to_text()} if as_json else network.to_text())
+    else:
+        said = Info(file, network)
+        _print(said.to_json() if as_json else said.to_text())
+
+
+@app.command()
+@with_policy
 def quantize(
     graph: Annotated[Path, typer.Argument(help="A NIR graph.")],
     out: OutRequired,
@@ -128,6 +183,8 @@ def quantize(
     data: Data = None,
     bits: Annotated[int, typer.Option(min=1, max=8, help="Bits of a weight with its sign.")] = 8,
     blind: Annotated[bool, typer.Option("--blind", help="Do without calibration.")] = False,
+    *,
+    policy: dict,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -137,11 +194,12 @@ def quantize(
         raise BadInput("--blind does without calibration: leave out --calibration and --data")
     from lavalier.export import quantize, read
     from lavalier.runs import input_shape
+    from lavalier.simulate.policy import policy_of
     from lavalier.simulate.program_nir import is_program
     from lavalier.sources import load_source
     from lavalier.train.clips import CALIBRATION_CLIPS
 
-    floats = read(graph)
+    floats = read(graph, **policy)
     if is_program(floats):
         raise BadInput(f"{graph}: is a Program already; quantize the float graph that it was made from")
     source = (
@@ -156,14 +214,16 @@ def quantize(
     program.save(out)
     said = "none: the largest weight of a layer is the largest integer"
     if source is not None:
-        said = f"{source.title}, {len(source.x)} samples"
+        said = f"{source.title}, {source.sizes[0]} samples"
+    used = policy_of(floats)
+    _say(f"policy: {used}")
     _say(f"calibration: {said}")
-    _print(
-        {"out": str(out), "calibration": said, "program": program.to_text()} if as_json else program.to_text()
-    )
+    done = {"out": str(out), "policy": used.to_metadata(), "calibration": said, "program": program.to_text()}
+    _print(done if as_json else program.to_text())
 
 
 @app.command()
+@with_policy
 def simulate(
     network: Annotated[Path, typer.Argument(help="A Program, or a NIR graph in floats.")],
     input: InputFile = None,
@@ -172,6 +232,8 @@ def simulate(
     engine: Annotated[str | None, typer.Option(help="fast (default) or reference, of a Program.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of fast; default: one a processor.")] = None,
     check: Check = False,
+    *,
+    policy: dict,
     out: Out = None,
     force: Force = False,
     as_json: Json = False,
@@ -181,7 +243,7 @@ def simulate(
     from lavalier.runs import Run, input_shape, load_network, run_network
     from lavalier.sources import load_source
 
-    loaded = load_network(network)
+    loaded = load_network(network, policy)
     source = load_source(input_shape(loaded), input, data).take(samples)
     engine, trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
     _finish(Run(loaded, source, trace, engine), check, out, as_json)

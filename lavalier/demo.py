@@ -139,7 +139,7 @@ def _accuracy(trace: Trace, source: Source) -> float:
 
 
 def _run_and_compare(
-    program: Program, x: np.ndarray, say: Callable[[str], None]
+    program: Program, x: np.ndarray | dict[str, np.ndarray], say: Callable[[str], None]
 ) -> tuple[dict[str, Trace], str | None]:
     """Run the same clips on everything that is here; every value must be equal."""
     names = tuple(program.populations)

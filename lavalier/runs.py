@@ -1,7 +1,9 @@
 """One run of one network on one source: load, run, check, and say what came out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nir
 import numpy as np
@@ -10,7 +12,10 @@ from lavalier.models.readout import decide
 from lavalier.simulate import compare, fast, reference
 from lavalier.simulate.errors import BadInput, Mismatch
 from lavalier.simulate.execute import run as run_any
+from lavalier.simulate.interpreter import recordable
+from lavalier.simulate.network import network_of
 from lavalier.simulate.nir_file import read_graph
+from lavalier.simulate.policy import policy_of
 from lavalier.simulate.program import Program
 from lavalier.simulate.program_nir import is_program
 from lavalier.simulate.trace import COUNTERS, Trace
@@ -50,9 +55,10 @@ class Run:
         result = {
             "data": self.source.title,
             "notes": self.source.notes,
-            "samples": len(self.source.x),
-            "steps": self.source.x.shape[1],
+            "samples": self.source.sizes[0],
+            "steps": self.source.sizes[1],
             "engine": self.engine,
+            "policy": None if isinstance(self.network, Program) else policy_of(self.network).to_metadata(),
             "counts": {c: counts.total(c) for c in COUNTERS if getattr(counts, c)},
         }
         decisions = self._decisions()
@@ -67,6 +73,8 @@ class Run:
         said = self.to_json()
         n = said["samples"]
         lines = [f"note: {note}" for note in said["notes"]]
+        if not isinstance(self.network, Program):
+            lines.append(f"policy: {policy_of(self.network)}")
         lines.append(f"{said['data']}: {n} samples of {said['steps']} steps, {self.engine}")
         if "accuracy" in said:
             lines.append(f"accuracy {100 * said['accuracy']:.1f} %")
@@ -87,11 +95,15 @@ class Run:
         return None
 
 
-def load_network(path: Path) -> Program | nir.NIRGraph:
-    """Read a Program where the file is one, else a NIR graph."""
+def load_network(path: Path, policy: Mapping[str, Any]) -> Program | nir.NIRGraph:
+    """Read a Program where the file is one, else a NIR graph with the policy asked for."""
     from lavalier.export import read
 
-    return Program.load(path) if is_program(read_graph(path)) else read(path)
+    if not is_program(read_graph(path)):
+        return read(path, **policy)
+    if policy:
+        raise BadInput(f"{path}: a Program's arithmetic is the chip's; leave out {', '.join(policy)}")
+    return Program.load(path)
 
 
 def input_shape(network: Program | nir.NIRGraph) -> tuple[int, ...] | None:
@@ -106,7 +118,7 @@ def input_shape(network: Program | nir.NIRGraph) -> tuple[int, ...] | None:
 
 def run_network(
     network: Program | nir.NIRGraph,
-    x: np.ndarray,
+    x: np.ndarray | Mapping[str, np.ndarray],
     engine: str | None,
     threads: int | None,
     record: bool,
@@ -115,8 +127,7 @@ def run_network(
     if not isinstance(network, Program):
         if engine or threads:
             raise BadInput("--engine and --threads are for Programs; a NIR graph runs in floats")
-        neurons = [n for n, node in network.nodes.items() if hasattr(node, "v_threshold")]
-        return "floats", run_any(network, x, neurons if record else ())
+        return "floats", run_any(network, x, recordable(network_of(network)) if record else ())
     names = tuple(network.populations) if record else ()
     if engine == "reference":
         if threads:

@@ -1,5 +1,7 @@
 """What a command runs on: an array, a recording, a folder of recordings, or the embedded speech."""
 
+import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,27 +22,35 @@ class Source:
     Attributes
     ----------
     title : str
-    x : array (batch, steps, *shape)
+    x : array (batch, steps, *shape), or {input name: array}
     labels : int (batch,) or None
     notes : list of str
         What was changed on the way.
     """
 
     title: str
-    x: np.ndarray
+    x: np.ndarray | dict[str, np.ndarray]
     labels: np.ndarray | None
     notes: list[str]
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Samples and steps."""
+        first = next(iter(self.x.values())) if isinstance(self.x, dict) else self.x
+        return first.shape[0], first.shape[1]
+
     def take(self, samples: int | None) -> "Source":
         """Keep `samples` of them, evenly spaced, and say so."""
-        n = len(self.x)
+        n = self.sizes[0]
         if samples is None or samples >= n:
             return self
         if samples < 1:
             raise BadInput(f"--samples {samples}: must be at least 1")
         labels = None if self.labels is None else spread(self.labels, samples)
         notes = [*self.notes, f"{samples} of {n} samples, evenly spaced"]
-        return replace(self, x=spread(self.x, samples), labels=labels, notes=notes)
+        x = self.x
+        x = {k: spread(a, samples) for k, a in x.items()} if isinstance(x, dict) else spread(x, samples)
+        return replace(self, x=x, labels=labels, notes=notes)
 
 
 def load_source(
@@ -53,7 +63,8 @@ def load_source(
     shape : tuple of int, or None
         What the network takes in one step; None for a network of several inputs.
     path : Path, optional
-        A .npy array (batch, steps, *shape), or a wav file for the digits front end.
+        A .npy array (batch, steps, *shape), an .npz of one for each input by its name, or a wav file for
+        the digits front end.
     data : Path, optional
         Recordings named {digit}_{speaker}_{index}.wav.
     split : "train" or "test"
@@ -67,11 +78,14 @@ def load_source(
     """
     if path and data:
         raise BadInput("give --input or --data, not both")
-    if path and path.suffix == ".npy":
-        return _array(path)
+    if path and path.suffix in (".npy", ".npz"):
+        return Source(str(path), _arrays(path), None, [])
     if shape != (N_BANDS,):
         takes = "several inputs" if shape is None else f"events of shape {shape}"
-        raise BadInput(f"the network takes {takes}, sound is turned into ({N_BANDS},): give a .npy array")
+        raise BadInput(
+            f"the network takes {takes}, sound is turned into ({N_BANDS},): give a .npy array, or an .npz "
+            "with one for each input"
+        )
     if path:
         return _recording(path)
     if data:
@@ -86,17 +100,22 @@ def load_source(
     return Source(title, clips.events, clips.labels, list(clips.notes))
 
 
-def _array(path: Path) -> Source:
+def _arrays(path: Path) -> np.ndarray | dict[str, np.ndarray]:
+    """Read a .npy array, or an .npz of several; nothing in them is unpickled."""
     try:
-        x = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        why = (
-            "no such file" if isinstance(error, FileNotFoundError) else f"not a readable .npy array ({error})"
-        )
-        raise BadInput(f"{path}: {why}") from error
-    if not isinstance(x, np.ndarray) or x.ndim < 2:
+        with open(path, "rb") as file:
+            held = np.load(file, allow_pickle=False)
+            x = held if isinstance(held, np.ndarray) else {name: held[name] for name in held.files}
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such file") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadInput(f"{path}: not a readable {path.suffix} file ({error})") from error
+    arrays = list(x.values()) if isinstance(x, dict) else [x]
+    if not arrays or any(a.ndim < 2 for a in arrays):
         raise BadInput(f"{path}: must hold an array (batch, steps, *shape)")
-    return Source(str(path), x, None, [])
+    if len({a.shape[:2] for a in arrays}) > 1:
+        raise BadInput(f"{path}: all inputs must have the same batch and steps")
+    return x
 
 
 def _recording(path: Path) -> Source:

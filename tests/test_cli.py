@@ -15,9 +15,10 @@ from lavalier import export
 from lavalier.cli import main
 from lavalier.simulate import Program, Trace
 
+from .graphs import entry, exit_, joined, lif
 from .test_quantize import network, spikes
 
-COMMANDS = ("demo", "train", "export", "quantize", "simulate", "deploy", "compare", "energy")
+COMMANDS = ("demo", "train", "export", "info", "quantize", "simulate", "deploy", "compare", "energy")
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,66 @@ def test_a_float_graph_runs_too(folder, capsys):
     assert "8 samples of 50 steps, floats" in text and "syn_ops" not in text
     said = fails(capsys, "simulate", folder / "graph.nir", "--input", folder / "x.npy", "--check")
     assert "give a Program" in said
+
+
+DEFAULTS = (
+    "decay euler, reset zero, compare >, order i-then-v, recurrent_bias kept, output_lag 0, gain stored"
+)
+
+
+def test_every_command_that_reads_a_graph_takes_a_policy_and_echoes_it(folder, tmp_path, capsys):
+    graph, x = folder / "graph.nir", ["--input", folder / "x.npy"]
+    assert f"policy: dt 0.001 s, {DEFAULTS}" in succeeds(capsys, "info", graph)
+    said = json.loads(succeeds(capsys, "info", graph, "--preset", "spyx", "--dt", "0.0005", "--json"))
+    assert said["policy"]["output_lag"] == 1 and said["policy"]["dt"] == 0.0005
+    assert "reset none" in succeeds(capsys, "simulate", graph, *x, "--reset", "none")
+    said = json.loads(succeeds(capsys, "simulate", graph, *x, "--decay", "exp", "--json"))
+    assert said["policy"]["decay"] == "exp"
+    chosen = ["--recurrent-bias", "late", "--compare", ">", "--order", "i-then-v", "--output-lag", "0"]
+    assert main([str(a) for a in ("quantize", graph, "-o", tmp_path / "p.nir", "--blind", *chosen)]) == 0
+    assert "recurrent_bias late" in capsys.readouterr().err
+    assert "reset = 'hard' is none of" in fails(capsys, "info", graph, "--reset", "hard")
+    said = fails(capsys, "quantize", graph, "-o", tmp_path / "q.nir", "--blind", "--reset", "subtract")
+    assert "the graph's reset is 'subtract': no hardware form yet" in said
+    said = fails(capsys, "simulate", folder / "program.nir", *x, "--dt", "1")
+    assert "a Program's arithmetic is the chip's; leave out dt" in said
+
+
+def test_info(folder, capsys):
+    said = succeeds(capsys, "info", folder / "graph.nir")
+    assert "hardware: yes" in said and "in -> " in said
+    assert succeeds(capsys, "info", folder / "program.nir") == Program.load(folder / "program.nir").to_text()
+    said = json.loads(succeeds(capsys, "info", folder / "program.nir", "--json"))
+    assert said["program"].startswith("program ")
+    assert "not HDF5" in fails(capsys, "info", folder / "x.npy")
+
+
+def test_info_of_a_graph_that_hardware_cannot_take_yet(tmp_path, capsys):
+    made = joined({"in": entry(1), "n": lif(reset=0.5), "m": lif(), "out": exit_()}, "in -> n -> m -> out")
+    export.write(made, tmp_path / "g.nir")
+    said = succeeds(capsys, "info", tmp_path / "g.nir")
+    assert "hardware: no, node 'n': reset to 0.5 has no hardware form; 0 has" in said
+    made.edges.append(("m", "n"))
+    export.write(made, tmp_path / "g.nir")
+    said = json.loads(succeeds(capsys, "info", tmp_path / "g.nir", "--json"))
+    assert said["delayed_edges"] == [["m", "n"]] and not said["hardware"]["takes_it"]
+    assert "form a loop" in said["hardware"]["because"][0]
+    assert said["nodes"]["n"]["values"]["v_reset"] == [0.5, 0.5]
+
+
+def test_several_inputs_come_from_one_file(tmp_path, capsys):
+    nodes = {"l": entry(1), "r": entry(2), "w": nir.Linear(np.ones((1, 2))), "out": exit_()}
+    export.write(joined(nodes, "l -> out", "r -> w -> out"), tmp_path / "g.nir")
+    np.savez(tmp_path / "x.npz", l=np.ones((3, 4, 1)), r=np.ones((3, 4, 2)))
+    run = ["simulate", tmp_path / "g.nir", "--input", tmp_path / "x.npz", "--samples", "2"]
+    assert "2 samples of 4 steps" in succeeds(capsys, *run, "-o", tmp_path / "t.npz")
+    assert Trace.load(tmp_path / "t.npz").output.tolist() == np.full((2, 4, 1), 3).tolist()
+    np.savez(tmp_path / "x.npz", l=np.ones((3, 4, 1)), r=np.ones((3, 5, 2)))
+    assert "same batch and steps" in fails(capsys, *run)
+    np.savez(tmp_path / "x.npz", r=np.ones((3, 5, 2)))
+    assert "inputs are ['l', 'r'], x has ['r']" in fails(capsys, *run)
+    (tmp_path / "x.npz").write_bytes(b"PK nothing")
+    assert "not a readable .npz" in fails(capsys, *run)
 
 
 def wav(path: Path, samples: np.ndarray, rate: int = 8000, **options) -> Path:
