@@ -43,9 +43,10 @@ def wire(
     usual = moved_behind(found, layers)
     if _biases_stay(found, usual, layers, fragments):
         wiring = _Wiring(fragments, layers, dt)
+        restless = _restless(found, fragments, layers)
         for before, after in zip(found, usual, strict=True):
             # a bias that came one step late would come at once, were the delay implied
-            late_bias = before.lag == 1 and _has_bias(fragments[after.source])
+            late_bias = before.lag == 1 and after.source in restless
             wiring.connect(after, implied=after.lag == 1 and not late_bias)
         if wiring.is_exact():
             return wiring.graph()
@@ -73,6 +74,17 @@ def _biases_stay(
         for c in usual
         if c.source in moved and _has_bias(fragments[c.source])
     )
+
+
+def _restless(
+    found: Sequence[Connection], fragments: dict[str, Fragment], layers: dict[str, Layer]
+) -> set[str]:
+    """Return the layers without states that send something when nothing arrives: their biases, or others'."""
+    restless = {name for name, fragment in fragments.items() if _has_bias(fragment)}
+    passing = {name for name, layer in layers.items() if not layer.has_states}
+    while more := {c.target for c in found if c.source in restless} & passing - restless:
+        restless |= more
+    return restless
 
 
 def _has_bias(fragment: Fragment) -> bool:

@@ -808,3 +808,29 @@ def test_the_module_may_convert_to_float32():
             return torch.stack(sent, 1)
 
     assert run(export.from_torch(Converts(), data()), data().numpy()).output.mean() > 0.01
+
+
+class LateChain(nn.Module):
+    """The bias of one layer goes through another, and comes back a step later than it left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inward, self.back, self.last = nn.Linear(5, 8), nn.Linear(8, 6), nn.Linear(6, 8, bias=False)
+        self.hidden = snn.Leaky(beta=0.8, reset_mechanism="zero")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mem, back, sent = self.hidden.init_leaky(), torch.zeros(len(x), 8), []
+        for t in range(x.shape[1]):
+            spikes, mem = self.hidden(self.inward(x[:, t]) + back, mem)
+            back = self.last(self.back(spikes))
+            sent.append(spikes)
+        return torch.stack(sent, 1)
+
+
+def test_a_bias_that_comes_late_through_another_layer():
+    torch.manual_seed(0)
+    module, x = LateChain(), (torch.rand(3, 30, 5) < 0.5).float()
+    module.back.bias.data += 1
+    graph = export.from_torch(module, x)
+    assert "Delay" in {type(node).__name__ for node in graph.nodes.values()}
+    assert run(graph, x.numpy()).output.any()
