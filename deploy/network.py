@@ -7,6 +7,7 @@ from lava.proc.dense.process import Dense as LavaDense
 from lava.utils.weightutils import SignMode
 
 from ..simulate.connections import Dense
+from ..simulate.pipeline import starts
 from ..simulate.program import Program
 from .neurons import PROCESSES
 from .pipeline import reset_offset
@@ -32,7 +33,7 @@ def _source(program: Program, recording: Recording, name: str) -> Source:
 
 def _population(program: Program, recording: Recording, name: str) -> Any:
     neuron = program.populations[name]
-    offset = reset_offset(program.depths[name], recording.steps)
+    offset = reset_offset(starts(program)[name], recording.steps)
     process = PROCESSES[type(neuron)](neuron, name, recording.steps, offset)
     process.proc_params["recording"] = str(recording.stem(name))
     return process

@@ -6,6 +6,7 @@ Source: Lava 0.10.0, lava/proc/dense/models.py (a_buff) and lava/proc/lif/models
 """
 
 from ..simulate.errors import Unsupported
+from ..simulate.pipeline import starts, waiting
 from ..simulate.program import Program
 
 
@@ -15,23 +16,19 @@ def check_paths(program: Program) -> None:
     Raises
     ------
     Unsupported
-        The sources of one population lie at different depths (a skip connection).
+        A connection is late, or skips a population.
     """
-    for name in program.populations:
-        depths = {c.source: program.depths[c.source] for c in program.incoming(name)}
-        if len(set(depths.values())) > 1:
-            far = max(depths, key=lambda source: depths[source])
-            near = min(depths, key=lambda source: depths[source])
+    at = starts(program)
+    for c in program.connections:
+        if c.delay or waiting(c, at):
             raise Unsupported(
-                f"deploy: '{name}' hears '{near}' behind {depths[near]} and '{far}' behind "
-                f"{depths[far]} synapses; Lava would deliver them at different steps, and skip "
-                "connections are not supported yet"
+                f"deploy: '{c.name}' is delayed or skips a population; not supported on Lava yet"
             )
 
 
 def total_steps(program: Program, aligned: int) -> int:
     """Lava's steps until the deepest population has taken `aligned` steps."""
-    return aligned + max(program.depths.values())
+    return aligned + max(starts(program).values())
 
 
 def reset_offset(depth: int, steps: int) -> int:

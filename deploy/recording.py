@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..simulate.pipeline import starts
 from ..simulate.program import Program
 from .pipeline import total_steps
 
@@ -52,6 +53,6 @@ class Recording:
     def read(self, name: str, kind: str) -> np.ndarray:
         """Return u, v or s of a population, aligned; mapped, (batch, steps, size)."""
         rows = np.load(f"{self.stem(name)}.{kind}.npy", mmap_mode="r")
-        depth = self.program.depths[name]
+        depth = starts(self.program)[name]
         aligned = rows[depth : depth + self.batch * self.steps]
         return aligned.reshape(self.batch, self.steps, self.program.size(name))

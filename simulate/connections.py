@@ -45,7 +45,8 @@ class Dense:
     """All-to-all synapses in Lava's mixed sign mode.
 
     a_in of the target += (weights @ events) * 2^weight_exp, the shift applied to the sum (a negative
-    one rounds down).
+    one rounds down). The events are those that the source sent `delay` steps ago: 0 is this step, 1 the
+    shortest way round a loop.
 
     Parameters
     ----------
@@ -54,6 +55,7 @@ class Dense:
         As the chip applies them: with 8 bits and mixed signs the lowest bit is not stored.
     weight_exp : int, -8 to 7
     num_weight_bits : int, 1 to 8
+    delay : int, 0 to 62, in steps
 
     Raises
     ------
@@ -71,8 +73,12 @@ class Dense:
     weights: Any  # given: any array of whole numbers; held: int32, read-only
     weight_exp: int = 0
     num_weight_bits: int = 8
+    delay: int = 0
 
     def __post_init__(self) -> None:
+        where = f"{self.source} -> {self.target}"
+        delay = int(fit_register(where, "delay", self.delay))
+        object.__setattr__(self, "delay", delay)
         exp = int(fit_register(self.name, "weight_exp", self.weight_exp))
         bits = int(fit_register(self.name, "num_weight_bits", self.num_weight_bits))
         try:
@@ -100,8 +106,8 @@ class Dense:
 
     @property
     def name(self) -> str:
-        """`source -> target`, unique in a Program."""
-        return f"{self.source} -> {self.target}"
+        """`source -> target`, and how much later if it is; unique in a Program."""
+        return f"{self.source} -> {self.target}" + (f" +{self.delay}" if self.delay else "")
 
     @property
     def fan_out(self) -> np.ndarray:

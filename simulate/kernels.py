@@ -80,19 +80,29 @@ def run_samples(plan, scratch, begin, end, events, spikes, us, vs, link_counts, 
     """
     plan, scratch = borrowed(plan), borrowed(scratch)
     steps, inputs = events.shape[1:]
+    end_of_row = plan.layers[plan.layers.size - 1]
+    row = end_of_row.sent + end_of_row.lanes
+    rows = scratch.sent.size // row  # what is left is less than a row
     for b in range(begin, end):
         scratch.u[:] = 0
         scratch.v[:] = 0
         scratch.counted[:] = 0
+        if rows > 1:
+            scratch.sent[:] = 0
+        here = 0
         for t in range(steps):
-            _copy(window(events, (b * steps + t) * inputs, inputs), scratch.sent)
+            _copy(window(events, (b * steps + t) * inputs, inputs), window(scratch.sent, here, inputs))
             for p in range(plan.layers.size):
                 layer = plan.layers[p]
                 for c in range(layer.first, layer.last):
+                    link = plan.links[c]
                     counts = window(link_counts, 2 * (b * plan.links.size + c), 2)
-                    _deliver(plan, scratch, plan.links[c], layer, c == layer.first, counts)
-                _update(plan, scratch, layer)
-                _keep(scratch, layer, (b * steps + t) * layer.size, spikes, us, vs)
+                    then = here - link.delay * row
+                    then += rows * row if then < 0 else 0
+                    _deliver(plan, scratch, link, layer, then, c == layer.first, counts)
+                _update(plan, scratch, layer, here)
+                _keep(scratch, layer, here, (b * steps + t) * layer.size, spikes, us, vs)
+            here = here + row if here + row < rows * row else 0
         for p in range(plan.layers.size):
             layer = plan.layers[p]
             for k in range(4):
@@ -101,16 +111,19 @@ def run_samples(plan, scratch, begin, end, events, spikes, us, vs, link_counts, 
 
 
 @inlined
-def _deliver(plan, scratch, link, layer, first, counts):
-    """Add what arrives through one link to a_in, and count it; the first overwrites a_in."""
+def _deliver(plan, scratch, link, layer, row, first, counts):
+    """Add what arrives through one link to a_in, and count it; the first overwrites a_in.
+
+    `row` is where begins what was sent in the step that arrives now.
+    """
     n_in, lanes = link.n_in, layer.lanes
     rows = window(plan.rows, link.rows, (n_in + 1) * lanes)
     fan_out = window(plan.fan_out, link.fan_out, n_in + 1)
     part, total = window(scratch.part, 0, lanes), window(scratch.total, 0, lanes)
     a_in = window(scratch.a_in, layer.start, lanes)
-    words = window(scratch.words, link.source, link.words * max(1, link.planes))
+    words = window(scratch.words, (row >> 3) + link.source, link.words * max(1, link.planes))
     if link.planes:
-        events = window(scratch.sent, 8 * link.source, 8 * words.size)
+        events = window(scratch.sent, row + 8 * link.source, 8 * words.size)
         flags = window(scratch.flags, 0, link.words)
         n, reached = _deliver_events(
             words, events, flags, rows, fan_out, link.shift, first, scratch.fired, part, total, a_in
@@ -124,12 +137,12 @@ def _deliver(plan, scratch, link, layer, first, counts):
 
 
 @inlined
-def _update(plan, scratch, layer):
+def _update(plan, scratch, layer, row):
     """One step of a population from its a_in."""
     at, n, neurons = layer.start, layer.lanes, plan.bias.size
     a_in, v = window(scratch.a_in, at, n), window(scratch.v, at, n)
     left_v, bias = window(plan.left_v, at, n), window(plan.bias, at, n)
-    threshold, spikes = window(plan.threshold, at, n), window(scratch.sent, layer.sent, n)
+    threshold, spikes = window(plan.threshold, at, n), window(scratch.sent, row + layer.sent, n)
     fired, uncut = window(scratch.counted, at, n), window(scratch.counted, 3 * neurons + at, n)
     if layer.calm:
         _step_calm(a_in, v, left_v, bias, threshold, spikes, fired, uncut)
@@ -141,11 +154,11 @@ def _update(plan, scratch, layer):
 
 
 @inlined
-def _keep(scratch, layer, at, spikes, us, vs):
+def _keep(scratch, layer, row, at, spikes, us, vs):
     """Copy the state after a step, the number `at` of its population, to where it is kept."""
     n = layer.size
     if layer.spikes >= 0:
-        _copy(window(scratch.sent, layer.sent, n), window(spikes, layer.spikes + at, n))
+        _copy(window(scratch.sent, row + layer.sent, n), window(spikes, layer.spikes + at, n))
     if layer.v >= 0:
         _copy(window(scratch.v, layer.start, n), window(vs, layer.v + at, n))
     if layer.u >= 0 and layer.calm:

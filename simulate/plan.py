@@ -19,7 +19,9 @@ from .ranges import DECAY_ONE, U_HALF_RANGE, V_MAX, V_SHIFT
 LANES = 16  # neurons and channels are padded to a multiple: whole vectors, whole words
 WORD = 8  # bytes
 
-LINK = np.dtype([(f, np.int64) for f in ("source", "n_in", "words", "planes", "rows", "fan_out", "shift")])
+LINK = np.dtype(
+    [(f, np.int64) for f in ("source", "n_in", "words", "planes", "rows", "fan_out", "shift", "delay")]
+)
 LAYER = np.dtype(
     [(f, np.int64) for f in ("start", "sent", "lanes", "size", "calm", "first", "last", "spikes", "u", "v")]
 )
@@ -33,7 +35,7 @@ class Plan(NamedTuple):
     links : LINK (connections)
         `source` is the first word of the source in what is sent, and it has `words` of them in each of
         `planes` bytes of an event (0: a spike); `n_in` channels; `rows` and `fan_out` where its own begin;
-        `shift` is weight_exp.
+        `shift` is weight_exp, `delay` how many steps ago it was sent.
     layers : LAYER (populations)
         `start` is the first of `lanes`, of which `size` are neurons, `sent` the first of their bytes; the
         links `first` to `last` end here; `calm` where u has no memory, never wraps, and no neuron rests.
@@ -82,7 +84,8 @@ class Scratch(NamedTuple):
     Attributes
     ----------
     sent, words : uint8, and the same as uint64
-        What is sent in this step: a byte for each channel and plane of the inputs, then for each lane.
+        What was sent in this step and, as far back as delays reach, in earlier ones; in turn, a row for
+        each. A byte for each channel and plane of the inputs, then for each lane.
     flags, fired, part, total
         Of the link that delivers: events that are not 0, their channels, sums of 16 and of 32 bits.
     a_in, u, v : int32 (lanes)
@@ -105,10 +108,11 @@ class Scratch(NamedTuple):
     def of(cls, plan: Plan) -> "Scratch":
         """Return scratch for a plan; the state in it is not yet 0."""
         lanes, last = plan.bias.size, plan.layers[-1]
+        row = last["sent"] + last["lanes"]
         # one more word: a null row may look at the byte behind the last
-        sent = np.zeros(last["sent"] + last["lanes"] + WORD, np.uint8)
+        sent = np.zeros((1 + plan.links["delay"].max(initial=0)) * row + WORD, np.uint8)
         words = sent.view(np.uint64)
-        fired = np.empty(sent.size, np.uint32)
+        fired = np.empty(row + WORD, np.uint32)
         part = np.empty(lanes, np.int16)
         total, a_in, u, v = np.empty((4, lanes), np.int32)
         counted = np.empty((4, lanes), np.int32)
@@ -170,7 +174,7 @@ def _links(program: Program, sent: dict[str, int]) -> np.ndarray:
         n_out, n_in = c.weights.shape
         planes = _planes(program.inputs[c.source]) if c.source in program.inputs else 0
         words = _lanes(n_in) // WORD
-        links.append((sent[c.source] // WORD, n_in, words, planes, row, fan_out, c.weight_exp))
+        links.append((sent[c.source] // WORD, n_in, words, planes, row, fan_out, c.weight_exp, c.delay))
         row, fan_out = row + (n_in + 1) * _lanes(n_out), fan_out + n_in + 1
     return np.array(links, LINK)
 

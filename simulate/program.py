@@ -6,7 +6,7 @@ step t. Written to disk as a NIR graph on the hardware grid (`program_nir`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ import numpy as np
 from .connections import Dense, Input
 from .errors import BadInput, OutOfRange, Unsupported
 from .neurons import SPIKING, Neuron
+from .pipeline import starts
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Program:
     populations : {name: neuron}
         Sorted input to output when the Program is made, connections and outputs with them.
     connections : sequence of Dense
-        Feed-forward, at most one between two populations.
+        At most one of each delay between two populations; every loop has a delay.
     outputs : sequence of str
         Populations whose spikes (LIF) or membrane (LI) are the result.
     dt : float
@@ -54,7 +55,6 @@ class Program:
     connections: tuple[Dense, ...]
     outputs: tuple[str, ...]
     dt: float = 1e-4
-    depths: Mapping[str, int] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -66,21 +66,28 @@ class Program:
             raise BadInput(f"dt = {self.dt!r} is not a number of seconds") from error
         _check_names(self)
         _check_shapes(self)
+        _check_reach(self)
         depths = _depths(self)
         order = sorted(self.populations, key=depths.__getitem__)  # stable
         place = {name: i for i, name in enumerate([*self.inputs, *order])}
         # one form for one network, whatever order its parts were given in
-        connections = sorted(self.connections, key=lambda c: (place[c.target], place[c.source]))
+        connections = sorted(self.connections, key=lambda c: (place[c.target], place[c.source], c.delay))
         put(self, "connections", tuple(connections))
         put(self, "outputs", tuple(sorted(self.outputs, key=place.__getitem__)))
         put(self, "inputs", MappingProxyType(dict(self.inputs)))
         put(self, "populations", MappingProxyType({n: self.populations[n] for n in order}))
-        put(self, "depths", MappingProxyType(depths))
 
     @property
     def latency(self) -> int:
-        """Steps from an input event to the output it causes, on hardware: one for each synapse passed."""
-        return max(self.depths[name] for name in self.outputs)
+        """Steps by which the output is late on hardware: one for each synapse passed.
+
+        Raises
+        ------
+        Unsupported
+            A loop passes more synapses than it has steps.
+        """
+        at = starts(self)
+        return max(at[name] for name in self.outputs)
 
     def incoming(self, name: str) -> list[Dense]:
         """Connections that end in population `name`."""
@@ -177,18 +184,27 @@ def _check_shapes(program: Program) -> None:
 
 
 def _depths(program: Program) -> dict[str, int]:
-    """Synapses on the longest path from an input; a loop has none."""
+    """Synapses without a delay on the longest path to each population: the order to compute them in."""
     depths = dict.fromkeys(program.inputs, 0)
     waiting = dict.fromkeys(program.populations)
     while waiting:
-        ready = [n for n in waiting if all(c.source in depths for c in program.incoming(n))]
+        now = {n: [c for c in program.incoming(n) if not c.delay] for n in waiting}
+        ready = [n for n, incoming in now.items() if all(c.source in depths for c in incoming)]
         if not ready:
             raise Unsupported(
-                f"the connections between {list(waiting)} form a loop; recurrence is not supported yet"
+                f"the connections between {', '.join(waiting)} form a loop in which nothing takes a step; "
+                "give the one that closes it a delay of 1"
             )
         for name in ready:
-            if not program.incoming(name):
-                raise Unsupported(f"population '{name}' has no connection that ends in it")
-            depths[name] = 1 + max(depths[c.source] for c in program.incoming(name))
+            depths[name] = max((1 + depths[c.source] for c in now[name]), default=0)
             del waiting[name]
     return depths
+
+
+def _check_reach(program: Program) -> None:
+    reached = set(program.inputs)
+    while more := {c.target for c in program.connections if c.source in reached} - reached:
+        reached |= more
+    for name in program.populations:
+        if name not in reached:
+            raise Unsupported(f"population '{name}' has no connection that leads to it from an input")

@@ -10,17 +10,20 @@ for stands in metadata; the values themselves are read from the nodes.
 | no memory in u, no leak | IF / I        | in the first Affine      |
 | anything else         | CubaLIF / CubaLI | v_leak                  |
 
+A delayed connection has a Delay in front of its Affine, unless its loop implies the one step.
+
 A register without decay next to others that have one gets tau = dt * 2^40: never infinite, and
 2^-40 of the state per step is nothing to any float.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import nir
 import numpy as np
 
 from .connections import Dense, Input
 from .errors import BadInput
+from .graph import delayed_edges, flatten
 from .neurons import LIF, NEURONS, Neuron
 from .nir_file import first_difference
 from .program import Program
@@ -37,8 +40,20 @@ def is_program(graph: nir.NIRGraph) -> bool:
 
 def to_nir(program: Program) -> nir.NIRGraph:
     """Write a Program as a NIR graph; `from_nir` gives the same Program back."""
+    short = {c.name for c in program.connections if c.delay == 1}
+    graph, closing = _graph(program, short)
+    late = {name for name, node in graph.nodes.items() if isinstance(node, nir.Delay)}
+    # a loop's own step needs no node where every reader puts it at the same place
+    if delayed_edges(flatten(graph), late) != closing:
+        graph, _ = _graph(program, set())
+    return graph
+
+
+def _graph(program: Program, implied: Collection[str]) -> tuple[nir.NIRGraph, set[tuple[str, str]]]:
+    """Return the graph, and the edges of the implied connections, which get no Delay."""
     nodes: dict[str, nir.NIRNode] = {}
     edges: list[tuple[str, str]] = []
+    closing = set()
     for name, entry in program.inputs.items():
         nodes[name] = nir.Input({"input": np.array(entry.shape)})
         nodes[name].metadata = {"message_bits": entry.message_bits}
@@ -51,18 +66,25 @@ def to_nir(program: Program) -> nir.NIRGraph:
             "position": position,
             "bias_exp": neuron.bias_exp,
         }
-        for nth, connection in enumerate(incoming):
-            node = _free_name(f"{connection.source}_to_{name}", [*nodes, *program.populations])
+        for nth, c in enumerate(incoming):
+            taken = [*nodes, *program.populations]
+            node = _free_name(f"{c.source}_to_{name}" + (f"_{c.delay}" if c.delay else ""), taken)
             bias = neuron.bias / UNIT if bias_in_affine and nth == 0 else np.zeros(neuron.shape)
-            nodes[node] = _affine(connection, bias)
-            edges += [(connection.source, node), (node, name)]
+            nodes[node] = _affine(c, bias)
+            path = [c.source, node, name]
+            if c.name in implied:
+                closing.add((node, name))
+            elif c.delay:
+                path.insert(1, _free_name(f"{node}_delay", taken))
+                nodes[path[1]] = nir.Delay(np.full(program.size(c.source), c.delay * program.dt))
+            edges += zip(path, path[1:], strict=False)
     for name in program.outputs:
         node = _free_name(f"{name}_output" if len(program.outputs) > 1 else "output", nodes)
         nodes[node] = nir.Output({"output": np.array(program.populations[name].shape)})
         edges.append((name, node))
     graph = nir.NIRGraph(nodes, edges, type_check=False)
     graph.metadata = {"lavalier_program": VERSION, "dt": program.dt}
-    return graph
+    return graph, closing
 
 
 def from_nir(graph: nir.NIRGraph) -> Program:
@@ -95,6 +117,8 @@ def _read_program(graph: nir.NIRGraph) -> Program:
     nodes, edges = graph.nodes, graph.edges
     source_of = {b: a for a, b in edges}
     target_of = {a: b for a, b in edges if isinstance(nodes[a], nir.Affine)}
+    late = {name for name, node in nodes.items() if isinstance(node, nir.Delay)}
+    closing = delayed_edges(flatten(graph), late)
     inputs = {
         name: Input(tuple(node.input_type["input"]), int(node.metadata["message_bits"]))
         for name, node in nodes.items()
@@ -103,8 +127,12 @@ def _read_program(graph: nir.NIRGraph) -> Program:
     connections, biases = [], {}
     for name, node in nodes.items():
         if isinstance(node, nir.Affine):
-            target = target_of[name]
-            connections.append(_read_affine(name, node, source_of[name], target))
+            source, target = source_of[name], target_of[name]
+            delay = int((name, target) in closing)
+            if source in late:
+                delay = int(_whole(source, "delay", nodes[source].delay / dt).ravel()[0])  # type: ignore[attr-defined]
+                source = source_of[source]
+            connections.append(_read_affine(name, node, source, target, delay))
             biases[target] = biases.get(target, 0) + node.bias * UNIT
     neurons = {n: node for n, node in nodes.items() if "position" in (node.metadata or {})}
     order = sorted(neurons, key=lambda name: int(neurons[name].metadata["position"]))
@@ -129,10 +157,10 @@ def _affine(connection: Dense, bias: np.ndarray) -> nir.Affine:
     return node
 
 
-def _read_affine(name: str, node: nir.Affine, source: str, target: str) -> Dense:
+def _read_affine(name: str, node: nir.Affine, source: str, target: str, delay: int) -> Dense:
     exp = int(node.metadata["weight_exp"])
     weights = _whole(name, "weight", np.ldexp(node.weight.astype(np.float64), -exp))
-    return Dense(source, target, weights, exp, int(node.metadata["num_weight_bits"]))
+    return Dense(source, target, weights, exp, int(node.metadata["num_weight_bits"]), delay)
 
 
 def _has_plain_form(neuron: Neuron) -> bool:

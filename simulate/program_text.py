@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from .errors import Unsupported
 from .neurons import Neuron
 from .program import Program
 
 
 def to_text(program: Program) -> str:
     """One line for each part: kind, shape, and the range of every register."""
-    lines = [f"program  dt {program.dt:g} s  latency {program.latency} steps"]
+    lines = [f"program  dt {program.dt:g} s  {_latency(program)}"]
     for name, entry in program.inputs.items():
         kind = f"graded {entry.message_bits} bits" if entry.message_bits else "binary"
         lines.append(f"input       {name}  {_shape(entry.shape)}  {kind}")
@@ -21,9 +22,17 @@ def to_text(program: Program) -> str:
             lines.append(
                 f"connection  {c.name}  dense {n_out}x{n_in}  weights {_range(c.weights)} * 2^{c.weight_exp}"
                 f"  {c.num_weight_bits} bits  {np.count_nonzero(c.weights)} synapses"
+                + (f"  delay {c.delay}" if c.delay else "")
             )
     lines.append(f"output      {', '.join(program.outputs)}")
     return "\n".join(lines) + "\n"
+
+
+def _latency(program: Program) -> str:
+    try:
+        return f"latency {program.latency} steps"
+    except Unsupported as error:
+        return f"no latency: {error}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:

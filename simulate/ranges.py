@@ -20,6 +20,7 @@ RANGES = {
     "weight_exp": (-8, 7),
     "num_weight_bits": (1, 8),
     "message_bits": (0, 24),
+    "delay": (0, 62),
 }
 
 U_HALF_RANGE = 1 << 23  # u wraps here, once

@@ -130,8 +130,9 @@ def run(program: Program, x: np.ndarray | Mapping[str, np.ndarray], record: Iter
     counts = _empty_counts(program, batch)
     for b in range(batch):
         state = {n: [(0, 0)] * program.size(n) for n in program.populations}
+        sent: list[dict[str, list[int]]] = []
         for t in range(steps):
-            sent = {name: values[b, t].tolist() for name, values in events.items()}
+            sent.append({name: values[b, t].tolist() for name, values in events.items()})
             _network_step(program, tables, state, sent, kept, counts, b, t)
     return _trace(program, kept, counts, record, (batch, steps))
 
@@ -168,7 +169,7 @@ def _network_step(
     program: Program,
     tables: _Tables,
     state: dict[str, list[tuple[int, int]]],
-    sent: dict[str, list[int]],
+    sent: list[dict[str, list[int]]],
     kept: dict[str, _Kept],
     counts: Counts,
     b: int,
@@ -177,22 +178,23 @@ def _network_step(
     for name, neuron in program.populations.items():
         a_in = [0] * neuron.size
         for c in program.incoming(name):
-            _deliver(c, tables.weights[c.name], sent[c.source], a_in, counts, b)
+            if c.delay <= t:
+                _deliver(c, tables.weights[c.name], sent[t - c.delay][c.source], a_in, counts, b)
         rule = RULES[type(neuron)]
         rows = zip(state[name], a_in, tables.registers[name], strict=True)
         after = [rule(u, v, a, *row) for (u, v), a, row in rows]
         state[name] = [(n.u, n.v) for n in after]
-        sent[name] = [n.s for n in after]
+        sent[t][name] = [n.s for n in after]
         kept[name].u[b, t] = [n.u for n in after]
         kept[name].v[b, t] = [n.v for n in after]
-        kept[name].s[b, t] = sent[name]
+        kept[name].s[b, t] = sent[t][name]
         active = sum(n.active for n in after)
         counts.dendrite_updates_active[name][b] += active
         counts.dendrite_updates_inactive[name][b] += neuron.size - active
         counts.wraps[name][b] += sum(n.wrapped for n in after)
         counts.saturations[name][b] += sum(n.saturated for n in after)
-        counts.spikes_out[name][b] += sum(sent[name])
-        counts.axon_out[name][b] += sum(sent[name]) * program.destinations(name)
+        counts.spikes_out[name][b] += sum(sent[t][name])
+        counts.axon_out[name][b] += sum(sent[t][name]) * program.destinations(name)
 
 
 def _deliver(

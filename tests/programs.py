@@ -22,18 +22,33 @@ def columns(draw, n: int, *fields: str) -> dict[str, list[int]]:
 
 
 @st.composite
-def dense(draw, source: str, n_in: int, target: str, n_out: int) -> Dense:
+def dense(draw, source: str, n_in: int, target: str, n_out: int, delay: int = 0) -> Dense:
     bits = draw(st.integers(1, 8))
     step = weight_step(bits)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     weights = rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (n_out, n_in)) * step
     weights *= rng.random(weights.shape) < draw(st.sampled_from([0.3, 1.0]))
-    return Dense(source, target, weights, draw(register("weight_exp")), bits)
+    return Dense(source, target, weights, draw(register("weight_exp")), bits, delay)
 
 
 @st.composite
-def programs(draw) -> Program:
-    """One or two inputs, up to three layers, every register, fan-in from several sources."""
+def another(draw, sizes: dict, populations: dict, connections: list) -> list[Dense]:
+    """A connection from anywhere to anywhere, if there is none like it."""
+    names = list(sizes)
+    source, target = draw(st.sampled_from(names[:-1])), draw(st.sampled_from(list(populations)))
+    ahead = names.index(source) < names.index(target)
+    delay = max(draw(st.integers(0, 3) | register("delay")), int(not ahead))
+    if (source, target, delay) in {(c.source, c.target, c.delay) for c in connections}:
+        return []
+    return [draw(dense(source, sizes[source], target, sizes[target], delay))]
+
+
+@st.composite
+def programs(draw, loops: bool = True) -> Program:
+    """One or two inputs, up to three layers, every register, fan-in from several sources.
+
+    With `loops` also delays, skipping connections, and connections back to any population.
+    """
     inputs = {"in": Input((draw(st.integers(1, 12)),), draw(st.sampled_from([0, 1, 8, 24])))}
     if draw(st.booleans()):
         inputs["other"] = Input((draw(st.integers(1, 5)),), draw(st.sampled_from([0, 4])))
@@ -50,6 +65,9 @@ def programs(draw) -> Program:
     n = draw(st.integers(1, 4))
     populations["readout"] = LI((n,), **columns(draw, n, "du", "dv", "bias_mant", "bias_exp"))
     connections += [draw(dense(source, sizes[source], "readout", n)) for source in before]
+    sizes["readout"] = n
+    for _ in range(draw(st.integers(0, 3)) if loops else 0):
+        connections += draw(another(sizes, populations, connections))
     outputs = draw(st.sampled_from([["readout"], ["readout", "layer0"], ["layer0"]]))
     return Program(inputs, populations, tuple(connections), tuple(outputs), dt=1e-3)
 

@@ -184,7 +184,7 @@ def test_lava_equals_the_reference_on_many_drawn_programs(data: st.DataObject) -
 
 
 def check_drawn(data: st.DataObject) -> None:
-    program = data.draw(programs.programs())
+    program = data.draw(programs.programs(loops=False))
     x = data.draw(programs.events(program))
     expected = reference.run(program, x, record=program.populations)
     assert_equal(expected, deploy.run(program, x, record=program.populations))
@@ -356,7 +356,7 @@ def test_a_skip_connection_is_refused_by_name() -> None:
         ],
         ["out"],
     )
-    with pytest.raises(Unsupported, match="'out' hears 'input' behind 0 and 'hidden' behind 1"):
+    with pytest.raises(Unsupported, match="'input -> out' is delayed or skips a population"):
         deploy.run(program, np.zeros((1, 3, 2), int))
 
 

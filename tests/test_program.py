@@ -10,6 +10,7 @@ from lavalier.simulate import LI, LIF, Dense, Input, Program
 from lavalier.simulate.errors import BadInput, LavalierError, OutOfRange, Unsupported
 from lavalier.simulate.interpreter import run_graph
 from lavalier.simulate.nir_file import read_graph
+from lavalier.simulate.pipeline import starts
 from lavalier.simulate.program_nir import from_nir, to_nir
 from lavalier.simulate.ranges import RANGES
 
@@ -48,7 +49,7 @@ def test_text_is_complete_and_stable():
 def test_populations_are_sorted_input_to_output():
     program = small()
     assert list(program.populations) == ["hidden", "readout"]
-    assert dict(program.depths) == {"in": 0, "hidden": 1, "readout": 2}
+    assert starts(program) == {"in": 0, "hidden": 1, "readout": 2}
     assert program.latency == 2
 
 
@@ -160,11 +161,22 @@ def test_registers_cannot_be_changed_afterwards():
             {
                 "connections": (
                     Dense("hidden", "hidden", np.zeros((3, 3))),
+                    Dense("in", "hidden", np.zeros((3, 2))),
                     Dense("in", "readout", np.zeros((1, 2))),
                 )
             },
             Unsupported,
-            r"\['hidden'\] form a loop",
+            "between hidden form a loop in which nothing takes a step",
+        ),
+        (
+            {
+                "connections": (
+                    Dense("in", "readout", [[2, 2]]),
+                    Dense("hidden", "hidden", np.eye(3) * 2, delay=1),
+                )
+            },
+            Unsupported,
+            "population 'hidden' has no connection that leads to it from an input",
         ),
         (
             {"connections": (Dense("in", "readout", [[2, 2]]), Dense("in", "readout", [[2, 4]]))},
