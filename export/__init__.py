@@ -1,6 +1,6 @@
-"""torch -> NIR -> integers: read, write, from_torch, quantize.
+"""torch -> NIR -> integers: read, write, from_torch, to_torch, quantize.
 
-Only `from_torch` needs torch; a NIR file from anywhere enters at `read`.
+Only `from_torch` and `to_torch` need torch; a NIR file from anywhere enters at `read`.
 """
 
 from importlib import import_module
@@ -10,6 +10,7 @@ _NAMES = {
     "read": ".nir_graphs",
     "write": ".nir_graphs",
     "from_torch": ".tracing",
+    "to_torch": ".building",
     "quantize": ".quantization",
 }
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

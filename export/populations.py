@@ -95,13 +95,13 @@ def _population(network: Network, name: str) -> Population:
         if not np.all((kept >= 0) & (kept <= 1)):
             raise BadInput(f"node '{name}': {field} must be at least dt = {dt:g} s")
     weights, constant = _synapses(network, name)
-    if step.alpha is not None and np.any(constant):
+    if np.any(constant[alpha > 0]):
         raise Unsupported(
             f"node '{name}': a bias that enters the current u has no hardware form; put it into v_leak"
         )
     gain = _flat(step.gain, n)
     into_u = _flat(np.asarray(step.w_in), n) * gain
-    bias = constant * gain + _flat(np.asarray(step.leak), n)
+    bias = constant * into_u + _flat(np.asarray(step.leak), n)
     threshold = None if step.threshold is None else _flat(step.threshold, n)
     if threshold is not None and np.any(threshold < 0):
         raise Unsupported(f"node '{name}': a threshold below 0 has no hardware form")

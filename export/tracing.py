@@ -1,7 +1,8 @@
 """from_torch: run a module, find out what it computes, write that as NIR, and prove it by running both.
 
-The steps: torch_runs follows one run; torch_connections finds the pattern that all steps share; layers
-writes every layer as standard nodes; torch_wiring joins them; torch_verification compares.
+The steps, in from_modules: runs follows one run; connections finds the pattern that all steps share; layers
+writes every layer as standard nodes; wiring joins them; habits orders them as others read them; verification
+compares.
 """
 
 from typing import Any
@@ -13,16 +14,17 @@ from torch import nn
 
 from ..simulate.errors import BadInput, Unsupported
 from ..simulate.network import network_of
-from . import snn_layers, torch_layers  # noqa: F401, they register their layers
-from .layers import Place, fragment
-from .snn_fragments import Fragment
-from .torch_batchnorm import fold_batch_norms
-from .torch_calls import Layer, is_neuron
-from .torch_connections import Connection, connections, needed
-from .torch_provenance import INPUT, OUTPUT
-from .torch_runs import Run, run_module
-from .torch_verification import verify
-from .torch_wiring import wire
+from .from_modules import own_layers, snn_layers, torch_layers  # noqa: F401, they register their layers
+from .from_modules.batchnorm import fold_batch_norms
+from .from_modules.calls import Layer, is_neuron
+from .from_modules.connections import Connection, connections, needed
+from .from_modules.habits import ordered, without_late_bias
+from .from_modules.layers import Place, fragment
+from .from_modules.provenance import INPUT, OUTPUT
+from .from_modules.runs import Run, run_module
+from .from_modules.snn_fragments import Fragment
+from .from_modules.verification import verify
+from .from_modules.wiring import wire
 
 
 def from_torch(module: nn.Module, example: Any, dt: float = 1e-4) -> nir.NIRGraph:
@@ -65,8 +67,11 @@ def from_torch(module: nn.Module, example: Any, dt: float = 1e-4) -> nir.NIRGrap
     found = needed(connections(run.layers, run.output))
     fragments, layers = _fragments(run, x, found, dt)
     fragments, found = fold_batch_norms(fragments, layers, found)
-    graph = wire(fragments, layers, found, dt)
+    graph = ordered(wire(fragments, layers, found, dt))
     network_of(graph)  # refuses what does not hold together
+    usual = without_late_bias(graph)
+    if not verify(usual, run, x):
+        return usual
     if ties := verify(graph, run, x):
         graph.metadata["ties"] = "; ".join(ties)
     return graph

@@ -106,7 +106,7 @@ def test_betas_at_and_beyond_their_ends():
     with torch.no_grad():
         module.hidden.beta.copy_(torch.tensor([0, 1, 1.5, -0.5, 0.9, 1, 0, 0.5]))
     graph = export.from_torch(module, example())
-    assert np.isfinite(graph.nodes["hidden"].tau).all()
+    assert np.isfinite(graph.nodes["hidden"].tau_mem).all()
     with torch.no_grad():
         module.hidden.beta.fill_(1.0)
     assert type(export.from_torch(module, example()).nodes["hidden"]).__name__ == "IF"

@@ -10,11 +10,11 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from ..simulate.errors import BadInput, LavalierError, Unsupported
-from .torch_calls import Layer, LoopOutside
-from .torch_moves import TimeFirst
-from .torch_provenance import INPUT, ZEROS, Opaque, Provenance, Source, Step, Steps, Value, describe, origin
-from .torch_trace import Tracer
+from ...simulate.errors import BadInput, LavalierError, Unsupported
+from .calls import Layer, LoopOutside
+from .moves import TimeFirst
+from .provenance import INPUT, ZEROS, Opaque, Provenance, Source, Step, Steps, Value, describe, origin
+from .trace import Tracer
 
 FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
 

@@ -7,9 +7,9 @@ import nir
 import numpy as np
 import torch
 
-from ..simulate.errors import Mismatch
-from ..simulate.interpreter import run_graph
-from .torch_runs import Run
+from ...simulate.errors import Mismatch
+from ...simulate.interpreter import run_graph
+from .runs import Run
 
 TOLERANCE = 1e-9
 TIE_ULPS = 4  # in float64 one more for every step: a sum may be rounded in another order

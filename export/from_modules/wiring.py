@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import nir
 import numpy as np
 
-from ..simulate.errors import Unsupported
-from ..simulate.graph import delayed_edges, flatten
+from ...simulate.errors import Unsupported
+from ...simulate.graph import delayed_edges, flatten
+from .calls import Layer
+from .connections import Connection, moved_behind
+from .provenance import OUTPUT, title
 from .snn_fragments import Edge, Fragment
-from .torch_calls import Layer
-from .torch_connections import Connection, moved_behind
-from .torch_provenance import OUTPUT, title
 
 Shape = tuple[int, ...]
 
@@ -192,7 +192,8 @@ def _flatten(connection: Connection, shape: Shape, wanted: Shape) -> nir.Flatten
         for end in range(start, len(shape)):
             joined = (*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :])
             if joined == wanted:
-                return nir.Flatten({"input": np.array(shape)}, start, end)
+                # counted from the end: readers differ in whether the batch is an axis
+                return nir.Flatten({"input": np.array(shape)}, start - len(shape), end - len(shape))
     raise Unsupported(
         f"what {title(connection.source)} returns, {shape}, is reshaped to {wanted} for "
         f"{title(connection.target)}; NIR can only flatten"

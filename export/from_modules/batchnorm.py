@@ -6,10 +6,10 @@ import nir
 import numpy as np
 from torch import nn
 
+from .calls import Layer
+from .connections import Connection
 from .layers import Place
 from .snn_fragments import Fragment, single
-from .torch_calls import Layer
-from .torch_connections import Connection
 from .torch_layers import scale_and_shift
 
 

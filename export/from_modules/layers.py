@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..simulate.errors import Unsupported
+from ...simulate.errors import Unsupported
 from .snn_fragments import Fragment
 
 # layers that at inference only pass on or reshape what they get

@@ -5,7 +5,7 @@ It knows arrays, nothing of torch.
 
 | reset | written as |
 |---|---|
-| zero | LIF, CubaLIF, or IF where nothing leaks |
+| zero | CubaLIF, or IF where nothing leaks |
 | zero-wiped | LIF, forced to spike in the step after a spike, which puts v to 0 there |
 | subtract-delayed | LI -> Threshold, and back through Scale(-threshold) |
 | subtract | LI -> Threshold, with the residual's own Threshold beside it |
@@ -19,10 +19,10 @@ from typing import NamedTuple
 import nir
 import numpy as np
 
-from ..simulate.program_nir import NO_DECAY
-
 Edge = tuple[str, str]
 
+# steps after which 1 - 1 / steps is 1 in any float
+FOREVER = 2.0**54
 # sure to exceed any threshold, and far from the largest float32
 FORCE = 2.0**100
 
@@ -139,8 +139,8 @@ def spiking(
     last: tuple[str, ...] = ()
     if gain is not None:
         last = (fragment.add(f"{name}_gain", nir.Scale(gain)),)
-    if _is_plain_cuba(neuron):
-        fragment.add(name, _cuba(neuron, dt), *last)
+    if neuron.reset == "zero":
+        fragment.add(name, _zero(neuron, dt), *last)
     else:
         if neuron.alpha is not None:
             last = (fragment.add(f"{name}_synapse", leaky(neuron.alpha, dt), *last),)
@@ -153,31 +153,22 @@ def spiking(
     return fragment
 
 
-def _is_plain_cuba(neuron: Neuron) -> bool:
-    """Whether a single CubaLIF is exact: it has no form without decay."""
-    alpha = neuron.alpha
-    return (
-        neuron.reset == "zero" and alpha is not None and not (np.all(alpha == 1) or np.all(neuron.beta == 1))
-    )
-
-
-def _cuba(neuron: Neuron, dt: float) -> nir.CubaLIF:
-    assert neuron.alpha is not None
+def _zero(neuron: Neuron, dt: float) -> nir.IF | nir.CubaLIF:
+    """One node for every zero reset: readers that ignore the r of a LIF honour that of a CubaLIF."""
     zeros = np.zeros(neuron.beta.shape)
-    synapse, membrane = _steps(neuron.alpha), _steps(neuron.beta)
+    alpha = zeros if neuron.alpha is None else neuron.alpha
+    if np.all(neuron.beta == 1) and not np.any(alpha):
+        return nir.IF(r=zeros + 1 / dt, v_threshold=neuron.threshold + zeros, v_reset=zeros)
+    synapse, membrane = _steps(alpha), _steps(neuron.beta)
     return nir.CubaLIF(
         tau_syn=dt * synapse,
         tau_mem=dt * membrane,
         w_in=synapse,
         r=membrane,
         v_leak=zeros,
-        v_threshold=neuron.threshold,
+        v_threshold=neuron.threshold + zeros,
         v_reset=zeros,
     )
-
-
-def _zero(fragment: Fragment, name: str, neuron: Neuron, dt: float, sources: tuple[str, ...]) -> None:
-    fragment.add(name, leaky(neuron.beta, dt, neuron.threshold), *sources)
 
 
 def _zero_wiped(fragment: Fragment, name: str, neuron: Neuron, dt: float, sources: tuple[str, ...]) -> None:
@@ -224,7 +215,6 @@ def _subtract(fragment: Fragment, name: str, neuron: Neuron, dt: float, sources:
 
 
 RESETS: dict[str, Callable] = {
-    "zero": _zero,
     "zero-wiped": _zero_wiped,
     "subtract-delayed": _subtract_delayed,
     "subtract": _subtract,
@@ -234,4 +224,4 @@ RESETS: dict[str, Callable] = {
 
 def _steps(decay: np.ndarray) -> np.ndarray:
     """Time constant in steps; it is also the gain that makes the weight of an input 1."""
-    return np.where(decay == 1, NO_DECAY, 1 / np.where(decay == 1, 1, 1 - decay))
+    return np.where(decay == 1, FOREVER, 1 / np.where(decay == 1, 1, 1 - decay))

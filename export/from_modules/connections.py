@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..simulate.errors import Unsupported
-from .torch_calls import Layer
-from .torch_provenance import INPUT, OUTPUT, Step, describe, title
+from ...simulate.errors import Unsupported
+from .calls import Layer
+from .provenance import INPUT, OUTPUT, Step, describe, title
 
 
 class Connection(NamedTuple):

@@ -1,6 +1,6 @@
-"""Which torch functions are followed, and what they do to a value (torch_provenance).
+"""Which torch functions are followed, and what they do to a value (provenance).
 
-Functions that only move elements stand in torch_moves; sums and multiples are computed here. Any other
+Functions that only move elements stand in moves; sums and multiples are computed here. Any other
 function gives a value that no layer accepts.
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from .torch_moves import MOVES, moved, written
-from .torch_provenance import ZEROS, Arguments, Opaque, Step, Steps, Value, add, is_tensor, origin, scale
+from .moves import MOVES, moved, written
+from .provenance import ZEROS, Arguments, Opaque, Step, Steps, Value, add, is_tensor, origin, scale
 
 SAME = frozenset(
     "clone detach contiguous to float double type type_as requires_grad cpu cuda alias data dropout "

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..simulate.errors import Unsupported
-from .torch_calls import Recorder
-from .torch_functions import DECISIONS, name_of, values_after
-from .torch_provenance import Arguments, Provenance, describe
+from ...simulate.errors import Unsupported
+from .calls import Recorder
+from .functions import DECISIONS, name_of, values_after
+from .provenance import Arguments, Provenance, describe
 
 FLOATS = (torch.float32, torch.float64)
 

@@ -9,10 +9,10 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from ..models.neurons import Integrator
-from ..simulate.errors import Unsupported
+from ...models.neurons import Integrator
+from ...simulate.errors import Unsupported
 from .layers import TRANSPARENT, check_supported, fragment
-from .torch_provenance import STATES, ZEROS, Opaque, Provenance, Source, Step, Steps, Value, describe
+from .provenance import STATES, ZEROS, Opaque, Provenance, Source, Step, Steps, Value, describe
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 # they take a whole sequence (batch, steps, n) as they take one step

@@ -4,7 +4,7 @@ import nir
 import numpy as np
 from torch import nn
 
-from ..simulate.errors import Unsupported
+from ...simulate.errors import Unsupported
 from .layers import Place, fragment, numbers, title
 from .snn_fragments import Fragment, single
 

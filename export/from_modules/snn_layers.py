@@ -8,8 +8,8 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from ..models.neurons import Integrator
-from ..simulate.errors import Unsupported
+from ...models.neurons import Integrator
+from ...simulate.errors import Unsupported
 from .layers import Place, check_supported, fragment, numbers, title
 from .snn_fragments import Fragment, Neuron, leaky, single, spiking
 

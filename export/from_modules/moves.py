@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from .torch_provenance import ZEROS, Arguments, Opaque, Step, Steps, Value, is_tensor
+from .provenance import ZEROS, Arguments, Opaque, Step, Steps, Value, is_tensor
 
 MOVES = frozenset(
     "getitem select unbind narrow split chunk view reshape flatten unflatten squeeze unsqueeze transpose "

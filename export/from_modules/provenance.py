@@ -1,6 +1,6 @@
 """Where a tensor comes from: a weighted sum of what layers returned, one step of it or all steps at once.
 
-Values are data; which torch function makes which value stands in torch_functions.
+Values are data; which torch function makes which value stands in functions.
 """
 
 from collections.abc import Iterator, Mapping

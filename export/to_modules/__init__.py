@@ -1,0 +1,1 @@
+"""From a NIR graph to a torch module: nodes as layers, wired with lags."""
