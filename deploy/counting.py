@@ -5,10 +5,11 @@ integers from the recorded state before it, and compared with the recorded state
 Source: Lava 0.10.0, lava/proc/{lif,dense}/models.py; names as in `simulate.trace.Counts`.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..simulate.connections import Dense
-from ..simulate.neurons import Neuron
 from ..simulate.program import Program
 from ..simulate.ranges import DECAY_ONE, V_MAX, V_SHIFT
 from ..simulate.trace import COUNTERS, Counts
@@ -57,13 +58,13 @@ def _active(u: np.ndarray, v: np.ndarray, s: np.ndarray) -> int:
     return int(np.count_nonzero(u | v | s | _before(u) | _before(v)))
 
 
-def _wraps(neuron: Neuron, u: np.ndarray, a_in: np.ndarray) -> int:
+def _wraps(neuron: Any, u: np.ndarray, a_in: np.ndarray) -> int:
     kept = DECAY_ONE - 1 - np.ravel(neuron.du).astype(np.int64)
     unwrapped = _int32(_int32(_scaled(_before(u), kept)) + _int32(a_in << V_SHIFT))
     return int(np.count_nonzero(unwrapped != u))
 
 
-def _saturations(neuron: Neuron, u: np.ndarray, v: np.ndarray) -> int:
+def _saturations(neuron: Any, u: np.ndarray, v: np.ndarray) -> int:
     kept = DECAY_ONE - np.ravel(neuron.dv).astype(np.int64)
     total = _int32(_int32(_scaled(_before(v), kept)) + u + np.ravel(neuron.bias))
     return int(np.count_nonzero(np.abs(total) > V_MAX))

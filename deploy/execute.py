@@ -11,6 +11,7 @@ from ..simulate.program import Program
 from ..simulate.trace import Trace, collect
 from .counting import count
 from .guarded import Progress, guarded
+from .neurons import check_neurons
 from .pipeline import check_paths
 from .recording import PROGRAM, SHAPE, Recording
 from .targets import missing
@@ -70,6 +71,7 @@ def run(
     batch, steps = next(iter(events.values())).shape[:2]
     if not batch * steps:
         raise BadInput(f"x holds nothing to run: {batch} samples of {steps} steps")
+    check_neurons(program)
     check_paths(program)
     with guarded() as lava:
         recording = Recording(lava.folder, program, batch, steps)
@@ -93,10 +95,10 @@ def _trace(recording: Recording, events: dict[str, np.ndarray], record: tuple[st
         shape = (recording.batch, recording.steps, *program.populations[name].shape)
         return np.array(recording.read(name, kind)).reshape(shape)
 
-    outputs = {n: kept(n, "s" if program.is_spiking(n) else "v") for n in program.outputs}
+    outputs = {n: kept(n, "s" if program.sends(n) else "v") for n in program.outputs}
     return Trace(
         output=collect(program.outputs, outputs),
-        spikes={n: kept(n, "s") for n in record if program.is_spiking(n)},
+        spikes={n: kept(n, "s") for n in record if program.sends(n)},
         u={n: kept(n, "u") for n in record},
         v={n: kept(n, "v") for n in record},
         counts=count(recording, events),

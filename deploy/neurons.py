@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..simulate.neurons import LI, LIF, Neuron
+from ..simulate.errors import Unsupported
+from ..simulate.neurons import LI, LIF, NEURONS
+from ..simulate.program import Program
 
 OUT_OF_REACH = 1 << 17  # shifted by 6 it is 2^23; v saturates one below
 
@@ -23,7 +25,7 @@ def li(neuron: LI, name: str, interval: int, offset: int) -> Any:
     return _lif_reset(neuron, OUT_OF_REACH, name, interval, offset)
 
 
-def _lif_reset(neuron: Neuron, vth: Any, name: str, interval: int, offset: int) -> Any:
+def _lif_reset(neuron: LIF | LI, vth: Any, name: str, interval: int, offset: int) -> Any:
     from lava.proc.lif.process import LIFReset
 
     registers: Any = {f: np.ravel(getattr(neuron, f)) for f in ("du", "dv", "bias_mant", "bias_exp")}
@@ -37,4 +39,24 @@ def _lif_reset(neuron: Neuron, vth: Any, name: str, interval: int, offset: int) 
     )
 
 
-PROCESSES: dict[type, Callable[..., Any]] = {LIF: lif, LI: li}
+def check_neurons(program: Program) -> None:
+    """Refuse what has no process here.
+
+    Raises
+    ------
+    Unsupported
+        A population of another type than LIF and LI, or one that does not start from rest.
+    """
+    for name, neuron in program.populations.items():
+        kind = type(neuron)
+        if PROCESSES[kind] is _missing:
+            raise Unsupported(f"deploy: '{name}' is a {kind.__name__}; it has no Lava process here yet")
+        if np.any(neuron.u0) or np.any(neuron.v0):  # type: ignore[union-attr]
+            raise Unsupported(f"deploy: '{name}' starts from u0 and v0; not supported on Lava yet")
+
+
+def _missing(*_: Any) -> Any:
+    raise NotImplementedError  # check_neurons comes first
+
+
+PROCESSES: dict[type, Callable[..., Any]] = dict.fromkeys(NEURONS.values(), _missing) | {LIF: lif, LI: li}

@@ -13,7 +13,7 @@ import numpy as np
 from . import kernels
 from .errors import BadInput
 from .events import check_events, check_record
-from .plan import Plan, Scratch, event_bytes
+from .plan import CALM, Plan, Scratch, event_bytes
 from .program import Program
 from .trace import COUNTERS, Counts, Trace, collect
 
@@ -74,15 +74,16 @@ class _Job:
     def __init__(self, program: Program, events: dict[str, np.ndarray], record: tuple[str, ...]) -> None:
         self.program, self.record = program, record
         self.batch, self.steps = next(iter(events.values())).shape[:2]
-        spiking = [n for n in program.populations if program.is_spiking(n)]
         listened = [n for n in program.populations if n in record or n in program.outputs]
-        self.spikes = self._room([n for n in listened if n in spiking], np.uint8)
+        sending = [n for n in listened if program.sends(n)]
+        self.spikes = self._room([n for n in sending if not program.message_bits(n)], np.uint8)
+        self.messages = self._room([n for n in sending if program.message_bits(n)], np.int32)
         self.u = self._room(list(record), np.int32)
-        self.v = self._room([n for n in listened if n in record or n not in spiking], np.int32)
+        self.v = self._room([n for n in listened if n in record or n not in sending], np.int32)
         plan = Plan.of(program)
         layers = plan.layers.copy()
-        for part, kept in (("spikes", self.spikes), ("u", self.u), ("v", self.v)):
-            layers[part] = [kept.start.get(n, -1) for n in program.populations]
+        for part in ("spikes", "messages", "u", "v"):
+            layers[part] = [getattr(self, part).start.get(n, -1) for n in program.populations]
         self.plan = plan._replace(layers=layers)
         self.events = event_bytes(program, events)
         self.link_counts = np.zeros((self.batch, len(program.connections), 2), np.int64)
@@ -102,7 +103,8 @@ class _Job:
                 end = min(begin + each, self.batch)
                 kernels.run_samples(
                     self.plan, scratch, begin, end, self.events,
-                    self.spikes.values, self.u.values, self.v.values, self.link_counts, self.layer_counts,
+                    self.spikes.values, self.messages.values, self.u.values, self.v.values,
+                    self.link_counts, self.layer_counts,
                 )  # fmt: skip
 
         if threads == 1 or each >= self.batch:
@@ -114,7 +116,7 @@ class _Job:
 
     def trace(self) -> Trace:
         """Return what was kept, in the shapes of the populations."""
-        spikes, u, v = self.spikes.arrays, self.u.arrays, self.v.arrays
+        spikes, u, v = self.spikes.arrays | self.messages.arrays, self.u.arrays, self.v.arrays
         outputs = {n: spikes[n] if n in spikes else v[n] for n in self.program.outputs}
         keep = set(self.record)
         return Trace(
@@ -131,7 +133,7 @@ class _Job:
         for p, name in enumerate(program.populations):
             updates = self.steps * program.size(name)
             fired, active, wraps, uncut = self.layer_counts[:, p].T.copy()
-            if self.plan.layers[p]["calm"]:
+            if self.plan.layers[p]["step"] == CALM:
                 active[:] = updates
             counts["spikes_in"][name] = np.zeros(self.batch, np.int64)
             counts["spikes_out"][name] = fired

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
+from .plan import CALM, GRADED_LI, PLAIN, SPECIAL
 from .unchecked import borrowed, put_eight, shift_right, window
 
 # of the machine code, which finds what is in a Plan by its place
@@ -56,7 +57,7 @@ def kernel(function: Any) -> Any:
 
 
 @kernel
-def run_samples(plan, scratch, begin, end, events, spikes, us, vs, link_counts, layer_counts):
+def run_samples(plan, scratch, begin, end, events, spikes, messages, us, vs, link_counts, layer_counts):
     """Run some samples, step by step through all layers. Nothing is checked here.
 
     Parameters
@@ -71,8 +72,8 @@ def run_samples(plan, scratch, begin, end, events, spikes, us, vs, link_counts, 
         As `event_bytes` returns them.
     spikes : uint8
         Receives what layers keep: for each (batch, steps, size).
-    us, vs : int32
-        As `spikes`; in units of u and v.
+    messages, us, vs : int32
+        As `spikes`; graded events, and states in units of u and v.
     link_counts : int64 (batch, links, 2)
         Events and synapses reached are added.
     layer_counts : int64 (batch, layers, 4)
@@ -81,11 +82,14 @@ def run_samples(plan, scratch, begin, end, events, spikes, us, vs, link_counts, 
     plan, scratch = borrowed(plan), borrowed(scratch)
     steps, inputs = events.shape[1:]
     end_of_row = plan.layers[plan.layers.size - 1]
-    row = end_of_row.sent + end_of_row.lanes
+    row = end_of_row.sent + end_of_row.lanes * max(1, end_of_row.planes)
     rows = scratch.sent.size // row  # what is left is less than a row
     for b in range(begin, end):
-        scratch.u[:] = 0
-        scratch.v[:] = 0
+        _copy(plan.u0, scratch.u)
+        _copy(plan.v0, scratch.v)
+        scratch.e[:] = 0
+        scratch.held[:] = 0
+        scratch.rest[:] = 0
         scratch.counted[:] = 0
         if rows > 1:
             scratch.sent[:] = 0
@@ -101,7 +105,7 @@ def run_samples(plan, scratch, begin, end, events, spikes, us, vs, link_counts, 
                     then += rows * row if then < 0 else 0
                     _deliver(plan, scratch, link, layer, then, c == layer.first, counts)
                 _update(plan, scratch, layer, here)
-                _keep(scratch, layer, here, (b * steps + t) * layer.size, spikes, us, vs)
+                _keep(scratch, layer, here, (b * steps + t) * layer.size, spikes, messages, us, vs)
             here = here + row if here + row < rows * row else 0
         for p in range(plan.layers.size):
             layer = plan.layers[p]
@@ -144,27 +148,56 @@ def _update(plan, scratch, layer, row):
     left_v, bias = window(plan.left_v, at, n), window(plan.bias, at, n)
     threshold, spikes = window(plan.threshold, at, n), window(scratch.sent, row + layer.sent, n)
     fired, uncut = window(scratch.counted, at, n), window(scratch.counted, 3 * neurons + at, n)
-    if layer.calm:
+    u, left_u = window(scratch.u, at, n), window(plan.left_u, at, n)
+    active = window(scratch.counted, neurons + at, n)
+    wraps = window(scratch.counted, 2 * neurons + at, n)
+    if layer.step == CALM:
         _step_calm(a_in, v, left_v, bias, threshold, spikes, fired, uncut)
-    else:
-        u, left_u = window(scratch.u, at, n), window(plan.left_u, at, n)
-        active = window(scratch.counted, neurons + at, n)
-        wraps = window(scratch.counted, 2 * neurons + at, n)
+    elif layer.step == PLAIN:
         _step(a_in, u, v, left_u, left_v, bias, threshold, spikes, fired, active, wraps, uncut)
+    elif layer.step == SPECIAL:
+        _step_special(
+            a_in, u, v, left_u, left_v, bias, threshold,
+            window(scratch.e, at, n), window(scratch.held, at, n), window(scratch.rest, at, n),
+            window(plan.left_e, at, n), window(plan.jump, at, n), window(plan.refractory, at, n),
+            window(plan.drop, at, n), window(plan.kept, at, n),
+            spikes, fired, active, wraps, uncut,
+        )  # fmt: skip
+    else:
+        messages = window(scratch.total, 0, n)
+        if layer.step == GRADED_LI:
+            _step_graded_li(
+                a_in, u, v, left_u, left_v, bias, threshold, messages, fired, active, wraps, uncut
+            )
+        else:
+            _step_graded_relu(a_in, threshold, messages, fired, active, uncut)
+        _split(messages, window(scratch.sent, row + layer.sent, n * layer.planes))
 
 
 @inlined
-def _keep(scratch, layer, row, at, spikes, us, vs):
+def _keep(scratch, layer, row, at, spikes, messages, us, vs):
     """Copy the state after a step, the number `at` of its population, to where it is kept."""
     n = layer.size
     if layer.spikes >= 0:
         _copy(window(scratch.sent, row + layer.sent, n), window(spikes, layer.spikes + at, n))
+    if layer.messages >= 0:  # still where the step has left them
+        _copy(window(scratch.total, 0, n), window(messages, layer.messages + at, n))
     if layer.v >= 0:
         _copy(window(scratch.v, layer.start, n), window(vs, layer.v + at, n))
-    if layer.u >= 0 and layer.calm:
+    if layer.u >= 0 and layer.step == CALM:
         _copy_64_times(window(scratch.a_in, layer.start, n), window(us, layer.u + at, n))
     elif layer.u >= 0:
         _copy(window(scratch.u, layer.start, n), window(us, layer.u + at, n))
+
+
+@inlined
+def _split(messages, planes):
+    """Graded events as bytes, a plane for each, lowest first."""
+    n = messages.size
+    for start in range(0, planes.size, n):
+        shift = np.int32(8 * (start // n))
+        for j in range(n):
+            planes[start + j] = np.uint8((messages[j] >> shift) & 255)
 
 
 @inlined
@@ -338,6 +371,62 @@ def _step_calm(a_in, v, left_v, bias, threshold, spikes, n_spikes, uncut):
         uncut[j] += np.int32(cut == total)
         n_spikes[j] += np.int32(s)
         v[j], spikes[j] = left, s
+
+
+@kernel
+def _step_special(
+    a_in, u, v, left_u, left_v, bias, threshold, e, held, rest, left_e, jump, refractory, drop, kept,
+    spikes, n_spikes, active, wraps, uncut,
+):  # fmt: skip
+    """`_step` with a threshold that rises, that goes from v, and rest after a spike."""
+    for j in range(u.size):
+        raised = min(np.int32(_decayed(e[j], left_e[j]) + (jump[j] & held[j])), np.int32(V_LIMIT))
+        above = np.int32(threshold[j] + raised)
+        current = np.int32(_decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
+        wrapped = _wrapped(current)
+        total = np.int32(np.int32(_decayed(v[j], left_v[j]) + wrapped) + bias[j])
+        total = np.int32(total - (above & held[j] & drop[j]))
+        resting = rest[j] > 0
+        total = v[j] if resting else total
+        cut = min(max(total, np.int32(-V_LIMIT)), np.int32(V_LIMIT))
+        fired = (cut > above) & (not resting)
+        active[j] += np.int32((u[j] | v[j] | wrapped | cut) != 0)
+        wraps[j] += np.int32(wrapped != current)
+        uncut[j] += np.int32(cut == total)
+        n_spikes[j] += np.int32(fired)
+        rest[j] = np.int32(rest[j] - 1) if resting else (refractory[j] if fired else np.int32(0))
+        held[j] = np.int32(-1) if fired else np.int32(0)
+        u[j], e[j], spikes[j] = wrapped, raised, fired
+        v[j] = cut & kept[j] if fired else cut
+
+
+@kernel
+def _step_graded_li(
+    a_in, u, v, left_u, left_v, bias, threshold, messages, n_sent, active, wraps, uncut
+):  # fmt: skip
+    """One step of every neuron; what is above the threshold is a message in units of a weight."""
+    for j in range(u.size):
+        current = np.int32(_decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
+        wrapped = _wrapped(current)
+        total = np.int32(np.int32(_decayed(v[j], left_v[j]) + wrapped) + bias[j])
+        cut = min(max(total, np.int32(-V_LIMIT)), np.int32(V_LIMIT))
+        sent = np.int32(cut >> 6) if cut > threshold[j] else np.int32(0)
+        active[j] += np.int32((u[j] | v[j] | wrapped | cut) != 0)
+        wraps[j] += np.int32(wrapped != current)
+        uncut[j] += np.int32(cut == total)
+        n_sent[j] += np.int32(sent != 0)
+        u[j], v[j], messages[j] = wrapped, cut, sent
+
+
+@kernel
+def _step_graded_relu(a_in, threshold, messages, n_sent, active, uncut):
+    """Input that is above the threshold is the message; nothing is remembered."""
+    for j in range(a_in.size):
+        sent = a_in[j] if a_in[j] > threshold[j] else np.int32(0)
+        active[j] += np.int32(a_in[j] != 0)
+        uncut[j] += np.int32(1)
+        n_sent[j] += np.int32(sent != 0)
+        messages[j] = sent
 
 
 @inlined

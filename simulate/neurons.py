@@ -7,7 +7,7 @@ in `deploy/neurons.py`. A test asks every stage.
 
 from dataclasses import dataclass, fields
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -68,14 +68,16 @@ class LIF(_Registers):
 
     Parameters
     ----------
-    shape : (int,)
-        Number of neurons.
+    shape : tuple of int
+        Of the neurons.
     du : int, -1 to 4095; 4095 leaves no memory in u (`snn.Leaky`)
     dv : int, 0 to 4096
     vth : int, 0 to 131071, in units of a weight
     bias_mant : int, -4096 to 4095
     bias_exp : int, 0 to 7
-        A scalar or one value for each neuron.
+    u0, v0 : int, up to +-(2^23 - 1)
+        u and v before the first step of a sample.
+        Every register is a scalar or one value for each neuron.
 
     Raises
     ------
@@ -94,6 +96,66 @@ class LIF(_Registers):
     vth: Register = 0
     bias_mant: Register = 0
     bias_exp: Register = 0
+    u0: Register = 0
+    v0: Register = 0
+
+    message_bits: ClassVar[int | None] = 0
+
+
+@dataclass(frozen=True, eq=False)
+class PLIF(LIF):
+    """`LIF` that also spikes at the threshold itself: s <- v >= 64 * vth; spikingjelly's comparison."""
+
+
+@dataclass(frozen=True, eq=False)
+class LIFSubtract(LIF):
+    """`LIF` whose threshold is taken from v in the step after a spike; snnTorch's default reset.
+
+        v <- v decayed by dv/4096, plus u, plus bias, minus 64 * vth where it spiked in the step before
+
+    The same as inhibition of itself by -vth that reaches v, one step late.
+
+    Source: snnTorch 1.0.0, Leaky and Synaptic with reset_mechanism="subtract".
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class LIFNoReset(LIF):
+    """`LIF` whose v goes on after a spike."""
+
+
+@dataclass(frozen=True, eq=False)
+class LIFRefractory(LIF):
+    """`LIF` that rests after a spike: v stays 0 for `refractory` steps, while u integrates.
+
+    Parameters
+    ----------
+    refractory : int, 0 to 63, in steps
+
+    Source: Lava 0.10.0, lava/proc/lif/models.py, `PyLifRefractoryModelFloat`, in integers.
+    """
+
+    refractory: Register = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ALIF(LIF):
+    """LIF with an adaptive threshold, which is subtracted in the step after a spike; as in DPSNN.
+
+        e <- e decayed by de/4096, plus jump where it spiked in the step before   (at most 2^23 - 1)
+        v <- v decayed by dv/4096, plus u, plus bias, minus 64 * vth + e where it spiked in the step before
+        s <- v > 64 * vth + e
+
+    Parameters
+    ----------
+    de : int, 0 to 4096
+    jump : int, 0 to 2^23 - 1, in units of v
+
+    Source: Hao et al., DPSNN (2024); `ALIF` there, in integers.
+    """
+
+    de: Register = 0
+    jump: Register = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +166,7 @@ class LI(_Registers):
 
     Parameters
     ----------
-    shape, du, dv, bias_mant, bias_exp
+    shape, du, dv, bias_mant, bias_exp, u0, v0
         As in `LIF`.
 
     Raises
@@ -120,8 +182,44 @@ class LI(_Registers):
     dv: Register = 0
     bias_mant: Register = 0
     bias_exp: Register = 0
+    u0: Register = 0
+    v0: Register = 0
+
+    message_bits: ClassVar[int | None] = None
 
 
-Neuron = LIF | LI
-NEURONS: dict[str, type[Neuron]] = {"LIF": LIF, "LI": LI}
-SPIKING = (LIF,)
+@dataclass(frozen=True, eq=False)
+class GradedLI(LIF):
+    """Leaky integrator that sends its membrane: v / 64, rounded down, where v > 64 * vth; else nothing."""
+
+    message_bits: ClassVar[int | None] = 17
+
+
+@dataclass(frozen=True, eq=False)
+class GradedReLU(_Registers):
+    """Sends its input where that exceeds a threshold, and remembers nothing; Lava's `GradedReluVec`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    vth : int, 0 to 131071, in units of a weight
+
+    Raises
+    ------
+    OutOfRange
+        A value does not fit its register.
+
+    Source: Lava 0.10.0, lava/proc/graded/models.py.
+    """
+
+    shape: tuple[int, ...]
+    vth: Register = 0
+
+    message_bits: ClassVar[int | None] = 31
+
+
+Neuron = LIF | LI | GradedReLU
+NEURONS: dict[str, type[Neuron]] = {
+    kind.__name__: kind
+    for kind in (LIF, PLIF, LIFSubtract, LIFNoReset, LIFRefractory, ALIF, LI, GradedLI, GradedReLU)
+}

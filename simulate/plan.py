@@ -5,14 +5,25 @@ lie in one array too, of the inputs first: eight of them are a word.
 """
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .connections import Dense, Input
-from .neurons import LI, LIF, Neuron
+from .connections import Dense
+from .neurons import (
+    ALIF,
+    LI,
+    LIF,
+    PLIF,
+    GradedLI,
+    GradedReLU,
+    LIFNoReset,
+    LIFRefractory,
+    LIFSubtract,
+    Neuron,
+)
 from .program import Program
 from .ranges import DECAY_ONE, U_HALF_RANGE, V_MAX, V_SHIFT
 
@@ -23,8 +34,11 @@ LINK = np.dtype(
     [(f, np.int64) for f in ("source", "n_in", "words", "planes", "rows", "fan_out", "shift", "delay")]
 )
 LAYER = np.dtype(
-    [(f, np.int64) for f in ("start", "sent", "lanes", "size", "calm", "first", "last", "spikes", "u", "v")]
+    [(f, np.int64) for f in ("start", "sent", "lanes", "size", "planes", "step", "first", "last")]
+    + [(f, np.int64) for f in ("spikes", "messages", "u", "v")]
 )
+# how a population takes a step
+PLAIN, CALM, SPECIAL, GRADED_LI, GRADED_RELU = range(5)
 
 
 class Plan(NamedTuple):
@@ -37,9 +51,10 @@ class Plan(NamedTuple):
         `planes` bytes of an event (0: a spike); `n_in` channels; `rows` and `fan_out` where its own begin;
         `shift` is weight_exp, `delay` how many steps ago it was sent.
     layers : LAYER (populations)
-        `start` is the first of `lanes`, of which `size` are neurons, `sent` the first of their bytes; the
-        links `first` to `last` end here; `calm` where u has no memory, never wraps, and no neuron rests.
-        `spikes`, `u` and `v` are where the values to keep begin, -1 where none are.
+        `start` is the first of `lanes`, of which `size` are neurons, `sent` the first of their bytes, in
+        `planes` (0: spikes); the links `first` to `last` end here. `step` is one of PLAIN, CALM (u has no
+        memory, never wraps, and no neuron rests), SPECIAL (anything beside u and v), GRADED_LI and
+        GRADED_RELU. `spikes`, `messages`, `u` and `v` are where the values to keep begin, -1 where none are.
     rows : int16
         Half the weights, -128 to 127, for their lowest bit is 0: (n_in + 1, lanes) for each link, the last
         row 0.
@@ -51,6 +66,12 @@ class Plan(NamedTuple):
         In units of v, as is the threshold.
     threshold : int32 (lanes)
         Of a population that never spikes, the largest v.
+    u0, v0 : int32 (lanes)
+        Before the first step.
+    left_e, jump, refractory : int32 (lanes)
+        Of a SPECIAL step: 4096ths of the raised threshold that remain, by how much it rises, steps of rest.
+    drop, kept : int32 (lanes), all bits or none
+        Whether the threshold goes from v a step after a spike, and whether v stays at the spike.
     """
 
     links: np.ndarray
@@ -61,6 +82,13 @@ class Plan(NamedTuple):
     left_v: np.ndarray
     bias: np.ndarray
     threshold: np.ndarray
+    u0: np.ndarray
+    v0: np.ndarray
+    left_e: np.ndarray
+    jump: np.ndarray
+    refractory: np.ndarray
+    drop: np.ndarray
+    kept: np.ndarray
 
     @classmethod
     def of(cls, program: Program) -> "Plan":
@@ -89,6 +117,9 @@ class Scratch(NamedTuple):
     flags, fired, part, total
         Of the link that delivers: events that are not 0, their channels, sums of 16 and of 32 bits.
     a_in, u, v : int32 (lanes)
+    e, held, rest : int32 (lanes)
+        Of a SPECIAL step: how much the threshold is raised, all bits where it spiked in the step before,
+        and steps of rest that are left.
     counted : int32 (4, lanes)
         Spikes, active, wrapped, not cut.
     """
@@ -102,21 +133,24 @@ class Scratch(NamedTuple):
     a_in: np.ndarray
     u: np.ndarray
     v: np.ndarray
+    e: np.ndarray
+    held: np.ndarray
+    rest: np.ndarray
     counted: np.ndarray
 
     @classmethod
     def of(cls, plan: Plan) -> "Scratch":
         """Return scratch for a plan; the state in it is not yet 0."""
         lanes, last = plan.bias.size, plan.layers[-1]
-        row = last["sent"] + last["lanes"]
+        row = last["sent"] + last["lanes"] * max(1, last["planes"])
         # one more word: a null row may look at the byte behind the last
         sent = np.zeros((1 + plan.links["delay"].max(initial=0)) * row + WORD, np.uint8)
         words = sent.view(np.uint64)
         fired = np.empty(row + WORD, np.uint32)
         part = np.empty(lanes, np.int16)
-        total, a_in, u, v = np.empty((4, lanes), np.int32)
+        total, a_in, u, v, e, held, rest = np.empty((7, lanes), np.int32)
         counted = np.empty((4, lanes), np.int32)
-        return cls(sent, words, np.empty_like(words), fired, part, total, a_in, u, v, counted)
+        return cls(sent, words, np.empty_like(words), fired, part, total, a_in, u, v, e, held, rest, counted)
 
 
 def event_bytes(program: Program, events: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -139,7 +173,7 @@ def event_bytes(program: Program, events: Mapping[str, np.ndarray]) -> np.ndarra
     planes = [
         _padded(((x >> 8 * plane) & 255).astype(np.uint8))
         for name, x in events.items()
-        for plane in range(max(1, _planes(program.inputs[name])))
+        for plane in range(max(1, _planes(program.message_bits(name))))
     ]
     return np.concatenate(planes, axis=2)
 
@@ -147,24 +181,20 @@ def event_bytes(program: Program, events: Mapping[str, np.ndarray]) -> np.ndarra
 def _build(program: Program) -> Plan:
     sent = _sent(program)
     registers = [_registers(neuron) for neuron in program.populations.values()]
-    left_u, left_v, bias, threshold = (np.concatenate(column) for column in zip(*registers, strict=True))
     return Plan(
-        links=_links(program, sent),
-        layers=_layers(program, sent),
-        rows=np.concatenate([_rows(c) for c in program.connections]),
-        fan_out=np.concatenate([np.append(c.fan_out, 0) for c in program.connections]),
-        left_u=left_u,
-        left_v=left_v,
-        bias=bias,
-        threshold=threshold,
+        _links(program, sent),
+        _layers(program, sent),
+        np.concatenate([_rows(c) for c in program.connections]),
+        np.concatenate([np.append(c.fan_out, 0) for c in program.connections]),
+        *(np.concatenate(column) for column in zip(*registers, strict=True)),
     )
 
 
 def _sent(program: Program) -> dict[str, int]:
     """Where the bytes of each input and population begin."""
-    sizes = {name: max(1, _planes(entry)) * _lanes(entry.size) for name, entry in program.inputs.items()}
-    sizes |= {name: _lanes(neuron.size) for name, neuron in program.populations.items()}
-    return dict(zip(sizes, accumulate(sizes.values(), initial=0), strict=False))
+    names = [*program.inputs, *program.populations]
+    sizes = [max(1, _planes(program.message_bits(n))) * _lanes(program.size(n)) for n in names]
+    return dict(zip(names, accumulate(sizes, initial=0), strict=False))
 
 
 def _links(program: Program, sent: dict[str, int]) -> np.ndarray:
@@ -172,7 +202,7 @@ def _links(program: Program, sent: dict[str, int]) -> np.ndarray:
     links, row, fan_out = [], 0, 0
     for c in program.connections:
         n_out, n_in = c.weights.shape
-        planes = _planes(program.inputs[c.source]) if c.source in program.inputs else 0
+        planes = _planes(program.message_bits(c.source))
         words = _lanes(n_in) // WORD
         links.append((sent[c.source] // WORD, n_in, words, planes, row, fan_out, c.weight_exp, c.delay))
         row, fan_out = row + (n_in + 1) * _lanes(n_out), fan_out + n_in + 1
@@ -183,8 +213,10 @@ def _layers(program: Program, sent: dict[str, int]) -> np.ndarray:
     layers, start, first = [], 0, 0
     for name, neuron in program.populations.items():
         lanes, last = _lanes(neuron.size), first + len(program.incoming(name))
-        calm = _is_calm(program, name)
-        layers.append((start, sent[name], lanes, neuron.size, calm, first, last, -1, -1, -1))
+        planes, step = _planes(program.message_bits(name)), FORMS[type(neuron)].step
+        if step == PLAIN and _is_calm(program, name):
+            step = CALM
+        layers.append((start, sent[name], lanes, neuron.size, planes, step, first, last, -1, -1, -1, -1))
         start, first = start + lanes, last
     return np.array(layers, LAYER)
 
@@ -193,9 +225,9 @@ def _lanes(size: int) -> int:
     return size + -size % LANES
 
 
-def _planes(entry: Input) -> int:
+def _planes(message_bits: int) -> int:
     """Bytes of a graded event; 0 for a spike."""
-    return -(-entry.message_bits // 8)
+    return -(-message_bits // 8)
 
 
 def _padded(values: np.ndarray) -> np.ndarray:
@@ -213,27 +245,81 @@ def _rows(connection: Dense) -> np.ndarray:
     return rows.ravel()
 
 
-def _registers(neuron: Neuron) -> list[np.ndarray]:
-    """left_u, left_v, bias and threshold of a population."""
-    threshold = THRESHOLDS[type(neuron)](neuron)
-    values = DECAY_ONE - (neuron.du + 1), DECAY_ONE - neuron.dv, neuron.bias, threshold
-    return [_padded(a.ravel()) for a in values]
+class Form(NamedTuple):
+    """How a neuron type is computed.
+
+    Attributes
+    ----------
+    step : int
+        PLAIN, SPECIAL, GRADED_LI or GRADED_RELU.
+    threshold : callable (neuron) -> int32 (shape)
+        In units of v.
+    drop, kept : bool
+        Whether the threshold goes from v a step after a spike, and whether v stays at the spike.
+    """
+
+    step: int
+    threshold: Callable[[Any], np.ndarray]
+    drop: bool = False
+    kept: bool = False
 
 
-def _lif_threshold(neuron: LIF) -> np.ndarray:
+def _strict(neuron: LIF | GradedLI) -> np.ndarray:
     return neuron.vth << V_SHIFT
+
+
+def _reached(neuron: PLIF) -> np.ndarray:
+    return (neuron.vth << V_SHIFT) - 1
 
 
 def _never(neuron: LI) -> np.ndarray:
     return np.full(neuron.shape, V_MAX, np.int32)
 
 
-THRESHOLDS = {LIF: _lif_threshold, LI: _never}
+def _of_input(neuron: GradedReLU) -> np.ndarray:
+    return neuron.vth
+
+
+FORMS: dict[type, Form] = {
+    LIF: Form(PLAIN, _strict),
+    PLIF: Form(PLAIN, _reached),
+    LI: Form(PLAIN, _never),
+    LIFSubtract: Form(SPECIAL, _strict, drop=True, kept=True),
+    LIFNoReset: Form(SPECIAL, _strict, kept=True),
+    LIFRefractory: Form(SPECIAL, _strict),
+    ALIF: Form(SPECIAL, _strict, drop=True, kept=True),
+    GradedLI: Form(GRADED_LI, _strict),
+    GradedReLU: Form(GRADED_RELU, _of_input),
+}
+
+
+def _registers(neuron: Neuron) -> list[np.ndarray]:
+    """Return the registers of a population in the order of a Plan, from `left_u` on."""
+    form = FORMS[type(neuron)]
+    values = [
+        DECAY_ONE - (_register(neuron, "du") + 1),
+        DECAY_ONE - _register(neuron, "dv"),
+        np.zeros(neuron.shape, np.int32) if isinstance(neuron, GradedReLU) else neuron.bias,
+        form.threshold(neuron),
+        _register(neuron, "u0"),
+        _register(neuron, "v0"),
+        DECAY_ONE - _register(neuron, "de"),
+        _register(neuron, "jump"),
+        _register(neuron, "refractory"),
+        np.full(neuron.shape, -int(form.drop), np.int32),
+        np.full(neuron.shape, -int(form.kept), np.int32),
+    ]
+    return [_padded(np.ravel(a)) for a in values]
+
+
+def _register(neuron: Neuron, field: str) -> np.ndarray:
+    """Return a register, or zeros where the type has none of that name."""
+    return getattr(neuron, field, np.zeros(neuron.shape, np.int32))
 
 
 def _is_calm(program: Program, name: str) -> bool:
     """Whether u has no memory and never wraps, and a bias keeps every neuron from rest."""
-    neuron = program.populations[name]
+    neuron: Any = program.populations[name]
     no_memory = (neuron.du == DECAY_ONE - 1).all()
     return bool(no_memory and neuron.bias.all() and _largest_u(program, name) < U_HALF_RANGE)
 
@@ -242,7 +328,7 @@ def _largest_u(program: Program, name: str) -> int:
     """Return what u cannot exceed, if it has no memory."""
     total = 0
     for c in program.incoming(name):
-        event = program.inputs[c.source].largest if c.source in program.inputs else 1
+        event = max(1, 2 ** program.message_bits(c.source) - 1)
         sums = int(np.abs(c.weights).sum(axis=1).max(initial=0)) * event
         # shifted down, a negative sum rounds away from zero
         total += sums << c.weight_exp if c.weight_exp > 0 else (sums >> -c.weight_exp) + 1

@@ -14,7 +14,7 @@ import numpy as np
 
 from .connections import Dense, Input
 from .errors import BadInput, OutOfRange, Unsupported
-from .neurons import SPIKING, Neuron
+from .neurons import Neuron
 from .pipeline import starts
 
 
@@ -105,9 +105,17 @@ class Program:
         """Messages for each spike of `name`: one to every target, and one to the host if it listens."""
         return len(self.outgoing(name)) + (name in self.outputs)
 
-    def is_spiking(self, name: str) -> bool:
-        """Whether population `name` sends spikes; a non-spiking one is read by its membrane."""
-        return isinstance(self.populations[name], SPIKING)
+    def sends(self, name: str) -> bool:
+        """Whether population `name` sends spikes or graded events; one that does not is read by its v."""
+        return self.populations[name].message_bits is not None
+
+    def message_bits(self, name: str) -> int:
+        """Bits of an event of input or population `name`; 0 for a spike."""
+        return (self.inputs.get(name) or self.populations[name]).message_bits or 0
+
+    def sent_dtype(self, name: str) -> type:
+        """Type of what population `name` sends: uint8 spikes, or int32 graded events."""
+        return np.int32 if self.message_bits(name) else np.uint8
 
     def to_text(self) -> str:
         """Print every part with its ranges, one line each; the same Program gives the same text."""
@@ -167,8 +175,8 @@ def _check_names(program: Program) -> None:
         if c.name in seen:
             raise Unsupported(f"two connections '{c.name}'; add their weights into one")
         seen.add(c.name)
-        if c.source in program.populations and not program.is_spiking(c.source):
-            raise Unsupported(f"connection '{c.name}': '{c.source}' does not spike, it can only be an output")
+        if c.source in program.populations and not program.sends(c.source):
+            raise Unsupported(f"connection '{c.name}': '{c.source}' sends nothing, it can only be an output")
     if not 0 < program.dt < np.inf:
         raise OutOfRange(f"dt = {program.dt} must be a positive number of seconds")
 

@@ -17,14 +17,15 @@ A register without decay next to others that have one gets tau = dt * 2^40: neve
 """
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import nir
 import numpy as np
 
 from .connections import Dense, Input
-from .errors import BadInput
+from .errors import BadInput, Unsupported
 from .graph import delayed_edges, flatten
-from .neurons import LIF, NEURONS, Neuron
+from .neurons import LI, LIF, NEURONS, PLIF, GradedReLU, Neuron
 from .nir_file import first_difference
 from .program import Program
 from .ranges import DECAY_ONE, UNIT
@@ -42,11 +43,20 @@ def to_nir(program: Program) -> nir.NIRGraph:
     """Write a Program as a NIR graph; `from_nir` gives the same Program back."""
     short = {c.name for c in program.connections if c.delay == 1}
     graph, closing = _graph(program, short)
-    late = {name for name, node in graph.nodes.items() if isinstance(node, nir.Delay)}
     # a loop's own step needs no node where every reader puts it at the same place
-    if delayed_edges(flatten(graph), late) != closing:
-        graph, _ = _graph(program, set())
+    if _closing(graph) == closing:
+        return graph
+    graph, _ = _graph(program, set())
     return graph
+
+
+def _closing(graph: nir.NIRGraph) -> set[tuple[str, str]] | None:
+    """Return the edges that loops delay, None if one has nothing that takes time."""
+    late = {name for name, node in graph.nodes.items() if isinstance(node, nir.Delay)}
+    try:
+        return delayed_edges(flatten(graph), late)
+    except Unsupported:
+        return None
 
 
 def _graph(program: Program, implied: Collection[str]) -> tuple[nir.NIRGraph, set[tuple[str, str]]]:
@@ -57,21 +67,22 @@ def _graph(program: Program, implied: Collection[str]) -> tuple[nir.NIRGraph, se
     for name, entry in program.inputs.items():
         nodes[name] = nir.Input({"input": np.array(entry.shape)})
         nodes[name].metadata = {"message_bits": entry.message_bits}
+    exits = {n: n if _in_one_node(neuron) else f"{n}_fires" for n, neuron in program.populations.items()}
     for position, (name, neuron) in enumerate(program.populations.items()):
         incoming = program.incoming(name)
         bias_in_affine = bool(incoming) and _has_plain_form(neuron)
         nodes[name] = _neuron_node(neuron, program.dt, bias_in_affine)
-        nodes[name].metadata = {
-            "neuron": type(neuron).__name__,
-            "position": position,
-            "bias_exp": neuron.bias_exp,
-        }
+        nodes[name].metadata = {"neuron": type(neuron).__name__, "position": position, **_wordless(neuron)}
+        if exits[name] != name:
+            nodes[exits[name]] = nir.Threshold(neuron.vth.astype(float))  # type: ignore[union-attr]
+            nodes[exits[name]].metadata = {"fires_of": name}
+            edges.append((name, exits[name]))
         for nth, c in enumerate(incoming):
-            taken = [*nodes, *program.populations]
+            taken = [*nodes, *program.populations, *exits.values()]
             node = _free_name(f"{c.source}_to_{name}" + (f"_{c.delay}" if c.delay else ""), taken)
-            bias = neuron.bias / UNIT if bias_in_affine and nth == 0 else np.zeros(neuron.shape)
+            bias = neuron.bias / UNIT if bias_in_affine and nth == 0 else np.zeros(neuron.shape)  # type: ignore[union-attr]
             nodes[node] = _affine(c, bias)
-            path = [c.source, node, name]
+            path = [exits.get(c.source, c.source), node, name]
             if c.name in implied:
                 closing.add((node, name))
             elif c.delay:
@@ -81,10 +92,23 @@ def _graph(program: Program, implied: Collection[str]) -> tuple[nir.NIRGraph, se
     for name in program.outputs:
         node = _free_name(f"{name}_output" if len(program.outputs) > 1 else "output", nodes)
         nodes[node] = nir.Output({"output": np.array(program.populations[name].shape)})
-        edges.append((name, node))
+        edges.append((exits[name], node))
     graph = nir.NIRGraph(nodes, edges, type_check=False)
     graph.metadata = {"lavalier_program": VERSION, "dt": program.dt}
     return graph, closing
+
+
+def _in_one_node(neuron: Neuron) -> bool:
+    """Whether NIR has a node for a type; the others are a membrane and a Threshold."""
+    return type(neuron) in (LIF, PLIF, LI, GradedReLU)
+
+
+def _wordless(neuron: Neuron) -> dict[str, np.ndarray]:
+    """Return the registers that are in metadata: bias_exp, and those beyond a LIF's that are not 0."""
+    spoken = ("du", "dv", "vth", "bias_mant", "bias_exp")
+    more = {f: getattr(neuron, f) for f in neuron.registers() if f not in spoken}
+    shown = {f: values for f, values in more.items() if np.any(values)}
+    return shown if isinstance(neuron, GradedReLU) else {"bias_exp": neuron.bias_exp, **shown}
 
 
 def from_nir(graph: nir.NIRGraph) -> Program:
@@ -118,7 +142,9 @@ def _read_program(graph: nir.NIRGraph) -> Program:
     source_of = {b: a for a, b in edges}
     target_of = {a: b for a, b in edges if isinstance(nodes[a], nir.Affine)}
     late = {name for name, node in nodes.items() if isinstance(node, nir.Delay)}
-    closing = delayed_edges(flatten(graph), late)
+    closing = _closing(graph) or set()
+    fires_of = {n: str(d.metadata["fires_of"]) for n, d in nodes.items() if "fires_of" in (d.metadata or {})}
+    fires = {of: nodes[name] for name, of in fires_of.items()}
     inputs = {
         name: Input(tuple(node.input_type["input"]), int(node.metadata["message_bits"]))
         for name, node in nodes.items()
@@ -132,12 +158,13 @@ def _read_program(graph: nir.NIRGraph) -> Program:
             if source in late:
                 delay = int(_whole(source, "delay", nodes[source].delay / dt).ravel()[0])  # type: ignore[attr-defined]
                 source = source_of[source]
+            source = fires_of.get(source, source)
             connections.append(_read_affine(name, node, source, target, delay))
             biases[target] = biases.get(target, 0) + node.bias * UNIT
     neurons = {n: node for n, node in nodes.items() if "position" in (node.metadata or {})}
     order = sorted(neurons, key=lambda name: int(neurons[name].metadata["position"]))
-    populations = {n: _read_neuron(n, neurons[n], dt, biases.get(n, 0)) for n in order}
-    outputs = [a for a, b in edges if isinstance(nodes[b], nir.Output)]
+    populations = {n: _read_neuron(n, neurons[n], fires.get(n), dt, biases.get(n, 0)) for n in order}
+    outputs = [fires_of.get(a, a) for a, b in edges if isinstance(nodes[b], nir.Output)]
     return Program(inputs, populations, tuple(connections), tuple(outputs), dt)
 
 
@@ -165,13 +192,17 @@ def _read_affine(name: str, node: nir.Affine, source: str, target: str, delay: i
 
 def _has_plain_form(neuron: Neuron) -> bool:
     """Whether NIR's LIF, IF, LI or I says it: no memory in u, and either all leak or none does."""
+    if isinstance(neuron, GradedReLU):
+        return False
     return bool(np.all(neuron.du == DECAY_ONE - 1) and (np.all(neuron.dv) or not np.any(neuron.dv)))
 
 
 def _neuron_node(neuron: Neuron, dt: float, bias_in_affine: bool) -> nir.NIRNode:
+    if isinstance(neuron, GradedReLU):
+        return nir.Threshold(neuron.vth.astype(float))
     zeros = np.zeros(neuron.shape)
-    spiking = isinstance(neuron, LIF)
-    threshold = {"v_threshold": neuron.vth.astype(float), "v_reset": zeros} if spiking else {}
+    spiking = isinstance(neuron, LIF) and _in_one_node(neuron)
+    threshold = {"v_threshold": _threshold(neuron), "v_reset": zeros} if spiking else {}  # type: ignore[arg-type]
     plain = _has_plain_form(neuron) and (bias_in_affine or not np.any(neuron.bias))
     if plain and not np.any(neuron.dv):
         return (nir.IF if spiking else nir.I)(r=zeros + 1 / dt, **threshold)
@@ -185,8 +216,24 @@ def _neuron_node(neuron: Neuron, dt: float, bias_in_affine: bool) -> nir.NIRNode
     return cuba(tau_syn=dt * gain_syn, tau_mem=dt * gain_mem, w_in=gain_syn, **membrane)
 
 
-def _read_neuron(name: str, node: nir.NIRNode, dt: float, bias: np.ndarray | int) -> Neuron:
+def _threshold(neuron: LIF) -> np.ndarray:
+    """Return what v exceeds; a PLIF spikes one 64th of a weight below."""
+    return neuron.vth - isinstance(neuron, PLIF) / UNIT
+
+
+def _read_neuron(
+    name: str, node: nir.NIRNode, fires: nir.NIRNode | None, dt: float, bias: np.ndarray | int
+) -> Neuron:
+    kind: Any = NEURONS[node.metadata["neuron"]]
     shape = tuple(node.input_type["input"])
+    given = node.metadata.items()
+    registers: dict = {f: np.asarray(v).reshape(shape) for f, v in given if f in kind.registers()}
+    threshold = node if fires is None else fires
+    if "vth" in kind.registers():
+        values: Any = getattr(threshold, "threshold", getattr(threshold, "v_threshold", None))
+        registers["vth"] = _whole(name, "threshold", values + (kind is PLIF) / UNIT)
+    if kind is GradedReLU:
+        return kind(shape, **registers)
     du, dv = np.full(shape, DECAY_ONE - 1), np.zeros(shape, int)
     if isinstance(node, (nir.LIF, nir.LI)):
         dv = _register(name, "tau", node.tau, dt)
@@ -196,12 +243,8 @@ def _read_neuron(name: str, node: nir.NIRNode, dt: float, bias: np.ndarray | int
     leak = getattr(node, "v_leak", 0)
     if np.any(leak):
         bias = bias + leak * UNIT / node.r  # type: ignore[attr-defined]
-    bias_exp = np.asarray(node.metadata["bias_exp"]).reshape(shape)
-    mant = _whole(name, "bias", np.ldexp(np.broadcast_to(bias, shape), -bias_exp))
-    registers = {"du": du, "dv": dv, "bias_mant": mant, "bias_exp": bias_exp}
-    if hasattr(node, "v_threshold"):
-        registers["vth"] = _whole(name, "v_threshold", node.v_threshold)  # type: ignore[attr-defined]
-    return NEURONS[node.metadata["neuron"]](shape, **registers)
+    mant = _whole(name, "bias", np.ldexp(np.broadcast_to(bias, shape), -registers["bias_exp"]))
+    return kind(shape, du=du, dv=dv, bias_mant=mant, **registers)
 
 
 def _steps(register: np.ndarray) -> np.ndarray:

@@ -40,7 +40,9 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _registers(neuron: Neuron) -> str:
-    return "  ".join(f"{field} {_range(getattr(neuron, field))}" for field in neuron.registers())
+    registers = {field: getattr(neuron, field) for field in neuron.registers()}
+    shown = {f: values for f, values in registers.items() if f not in ("u0", "v0") or values.any()}
+    return "  ".join(f"{field} {_range(values)}" for field, values in shown.items())
 
 
 def _range(values: np.ndarray) -> str:

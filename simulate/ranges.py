@@ -21,6 +21,11 @@ RANGES = {
     "num_weight_bits": (1, 8),
     "message_bits": (0, 24),
     "delay": (0, 62),
+    "refractory": (0, 63),
+    "de": (0, 4096),  # 0: the threshold stays raised; 4096: for one step
+    "jump": (0, 8388607),
+    "u0": (-8388607, 8388607),
+    "v0": (-8388607, 8388607),
 }
 
 U_HALF_RANGE = 1 << 23  # u wraps here, once

@@ -5,14 +5,25 @@ shares no arithmetic with them. Source: Lava 0.10.0, lava/proc/{lif,dense}/model
 measured against its runtime.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from .connections import Dense
 from .events import check_events, check_record
-from .neurons import LI, LIF
+from .neurons import (
+    ALIF,
+    LI,
+    LIF,
+    PLIF,
+    GradedLI,
+    GradedReLU,
+    LIFNoReset,
+    LIFRefractory,
+    LIFSubtract,
+    Neuron,
+)
 from .program import Program
 from .trace import COUNTERS, Counts, Trace, collect
 
@@ -20,7 +31,7 @@ M = 1 << 23
 
 
 class Step(NamedTuple):
-    """One neuron after one step."""
+    """One neuron after one step; `s` is what it sends, `more` what else it remembers."""
 
     u: int
     v: int
@@ -28,6 +39,7 @@ class Step(NamedTuple):
     active: bool
     wrapped: bool
     saturated: bool
+    more: tuple[int, ...] = ()
 
 
 def i32(x: int) -> int:
@@ -58,51 +70,215 @@ def synapse(weights: Sequence[int], events: Sequence[int], weight_exp: int) -> i
     return i32(total << weight_exp) if weight_exp > 0 else total >> -weight_exp
 
 
-def membrane(u: int, v: int, a_in: int, du: int, dv: int, bias: int) -> tuple[int, int, bool, bool]:
-    """Update of u and v before the comparison; whether u wrapped and v saturated.
+def current(u: int, a_in: int, du: int) -> tuple[int, bool]:
+    """Update of u, and whether it wrapped. Du is one less than the decay it stands for; u wraps once.
 
-    Du is one less than the decay it stands for. u wraps once; v is cut.
-
-    >>> membrane(u=64, v=-100, a_in=1, du=2047, dv=1, bias=3)
-    (96, 0, False, False)
+    >>> current(u=64, a_in=1, du=2047)
+    (96, False)
     """
     decayed = i32(shift_toward_zero(u * (4096 - (du + 1)), 12))
-    current = i32(decayed + i32(a_in << 6))
-    u = i32(current - 2 * M) if current > M else current
+    before = i32(decayed + i32(a_in << 6))
+    u = i32(before - 2 * M) if before > M else before
     if u <= -M:
-        u = i32(current + 2 * M)
-    total = i32(i32(shift_toward_zero(v * (4096 - dv), 12)) + u + bias)
-    v = min(max(total, -M + 1), M - 1)
-    return u, v, u != current, v != total
+        u = i32(before + 2 * M)
+    return u, u != before
 
 
-def lif(u: int, v: int, a_in: int, du: int, dv: int, vth: int, bias_mant: int, bias_exp: int) -> Step:
+def cut(v: int) -> int:
+    """Return v within +-(2^23 - 1).
+
+    >>> cut(2**23), cut(-5)
+    (8388607, -5)
+    """
+    return min(max(v, -M + 1), M - 1)
+
+
+def membrane(v: int, u: int, dv: int, bias: int) -> int:
+    """Return v before it is cut.
+
+    >>> membrane(v=-100, u=96, dv=1, bias=3)
+    0
+    """
+    return i32(i32(shift_toward_zero(v * (4096 - dv), 12)) + u + bias)
+
+
+def _step(
+    before: tuple[int, int], u: int, total: int, s: int, v: int, wrapped: bool, more: tuple[int, ...] = ()
+) -> Step:
+    """Return a step to u and v; active unless u and v were and are at rest, v also before its reset."""
+    active = any((*before, u, cut(total)))
+    return Step(u, v, s, active, wrapped, total != cut(total), more)
+
+
+def lif(
+    u: int, v: int, a_in: int, du: int, dv: int, vth: int, bias_mant: int, bias_exp: int, *_: int
+) -> Step:
     """Rule of `LIF`: strict threshold, v (not u) to zero after a spike.
 
     >>> lif(u=0, v=0, a_in=5, du=4095, dv=0, vth=5, bias_mant=0, bias_exp=0).s  # equal is not above
     0
-    >>> lif(u=0, v=0, a_in=5, du=4095, dv=0, vth=5, bias_mant=1, bias_exp=0)
-    Step(u=320, v=0, s=1, active=True, wrapped=False, saturated=False)
+    >>> lif(u=0, v=0, a_in=5, du=4095, dv=0, vth=5, bias_mant=1, bias_exp=0)[:4]
+    (320, 0, 1, True)
     """
-    rest = u == 0 and v == 0
-    u, v, wrapped, saturated = membrane(u, v, a_in, du, dv, bias_mant << bias_exp)
-    active = not (rest and u == 0 and v == 0)
-    s = int(v > vth << 6)
-    return Step(u, 0 if s else v, s, active, wrapped, saturated)
+    before = u, v
+    u, wrapped = current(u, a_in, du)
+    total = membrane(v, u, dv, bias_mant << bias_exp)
+    s = int(cut(total) > vth << 6)
+    return _step(before, u, total, s, 0 if s else cut(total), wrapped)
 
 
-def li(u: int, v: int, a_in: int, du: int, dv: int, bias_mant: int, bias_exp: int) -> Step:
+def plif(
+    u: int, v: int, a_in: int, du: int, dv: int, vth: int, bias_mant: int, bias_exp: int, *_: int
+) -> Step:
+    """Rule of `PLIF`: it spikes at the threshold too.
+
+    >>> plif(u=0, v=0, a_in=5, du=4095, dv=0, vth=5, bias_mant=0, bias_exp=0).s
+    1
+    """
+    before = u, v
+    u, wrapped = current(u, a_in, du)
+    total = membrane(v, u, dv, bias_mant << bias_exp)
+    s = int(cut(total) >= vth << 6)
+    return _step(before, u, total, s, 0 if s else cut(total), wrapped)
+
+
+def lif_subtract(
+    u: int, v: int, fired: int, a_in: int, du: int, dv: int, vth: int, bias_mant: int, bias_exp: int, *_: int
+) -> Step:
+    """Rule of `LIFSubtract`: after a spike the threshold goes from v, one step later.
+
+    >>> lif_subtract(u=0, v=640, fired=1, a_in=1, du=4095, dv=2048, vth=4, bias_mant=0, bias_exp=0)[:3]
+    (64, 128, 0)
+    """
+    before = u, v
+    u, wrapped = current(u, a_in, du)
+    total = i32(membrane(v, u, dv, bias_mant << bias_exp) - fired * (vth << 6))
+    s = int(cut(total) > vth << 6)
+    return _step(before, u, total, s, cut(total), wrapped, (s,))
+
+
+def lif_no_reset(
+    u: int, v: int, a_in: int, du: int, dv: int, vth: int, bias_mant: int, bias_exp: int, *_: int
+) -> Step:
+    """Rule of `LIFNoReset`: a spike leaves no trace.
+
+    >>> lif_no_reset(u=0, v=0, a_in=5, du=4095, dv=0, vth=4, bias_mant=0, bias_exp=0)[:3]
+    (320, 320, 1)
+    """
+    before = u, v
+    u, wrapped = current(u, a_in, du)
+    total = membrane(v, u, dv, bias_mant << bias_exp)
+    return _step(before, u, total, int(cut(total) > vth << 6), cut(total), wrapped)
+
+
+def lif_refractory(
+    u: int,
+    v: int,
+    rest: int,
+    a_in: int,
+    du: int,
+    dv: int,
+    vth: int,
+    bias_mant: int,
+    bias_exp: int,
+    _u0: int = 0,
+    _v0: int = 0,
+    refractory: int = 0,
+) -> Step:
+    """Rule of `LIFRefractory`: for `rest` more steps v stays, and u goes on.
+
+    >>> lif_refractory(0, 0, 0, 5, du=4095, dv=0, vth=4, bias_mant=0, bias_exp=0, refractory=2)[2:]
+    (1, True, False, False, (2,))
+    >>> lif_refractory(0, 0, 2, 5, du=4095, dv=0, vth=4, bias_mant=0, bias_exp=0, refractory=2)
+    Step(u=320, v=0, s=0, active=True, wrapped=False, saturated=False, more=(1,))
+    """
+    before = u, v
+    u, wrapped = current(u, a_in, du)
+    if rest:
+        return _step(before, u, v, 0, v, wrapped, (rest - 1,))
+    total = membrane(v, u, dv, bias_mant << bias_exp)
+    s = int(cut(total) > vth << 6)
+    return _step(before, u, total, s, 0 if s else cut(total), wrapped, (s * refractory,))
+
+
+def alif(
+    u: int,
+    v: int,
+    fired: int,
+    e: int,
+    a_in: int,
+    du: int,
+    dv: int,
+    vth: int,
+    bias_mant: int,
+    bias_exp: int,
+    _u0: int = 0,
+    _v0: int = 0,
+    de: int = 0,
+    jump: int = 0,
+) -> Step:
+    """Rule of `ALIF`: a spike raises the threshold, and the raised threshold goes from v.
+
+    >>> alif(u=0, v=640, fired=1, e=0, a_in=1, du=4095, dv=0, vth=4, bias_mant=0, bias_exp=0, jump=10)
+    Step(u=64, v=438, s=1, active=True, wrapped=False, saturated=False, more=(1, 10))
+    """
+    before = u, v
+    e = cut(shift_toward_zero(e * (4096 - de), 12) + fired * jump)
+    threshold = (vth << 6) + e
+    u, wrapped = current(u, a_in, du)
+    total = i32(membrane(v, u, dv, bias_mant << bias_exp) - fired * threshold)
+    s = int(cut(total) > threshold)
+    return _step(before, u, total, s, cut(total), wrapped, (s, e))
+
+
+def li(u: int, v: int, a_in: int, du: int, dv: int, bias_mant: int, bias_exp: int, *_: int) -> Step:
     """Rule of `LI`: the membrane alone.
 
     >>> li(u=0, v=64, a_in=1, du=4095, dv=2048, bias_mant=3, bias_exp=2).v
     108
     """
-    rest = u == 0 and v == 0
-    u, v, wrapped, saturated = membrane(u, v, a_in, du, dv, bias_mant << bias_exp)
-    return Step(u, v, 0, not (rest and u == 0 and v == 0), wrapped, saturated)
+    before = u, v
+    u, wrapped = current(u, a_in, du)
+    total = membrane(v, u, dv, bias_mant << bias_exp)
+    return _step(before, u, total, 0, cut(total), wrapped)
 
 
-RULES = {LIF: lif, LI: li}
+def graded_li(
+    u: int, v: int, a_in: int, du: int, dv: int, vth: int, bias_mant: int, bias_exp: int, *_: int
+) -> Step:
+    """Rule of `GradedLI`: what is above the threshold is sent in units of a weight.
+
+    >>> graded_li(u=0, v=64, a_in=5, du=4095, dv=0, vth=5, bias_mant=63, bias_exp=0)[:3]
+    (320, 447, 6)
+    """
+    before = u, v
+    u, wrapped = current(u, a_in, du)
+    total = membrane(v, u, dv, bias_mant << bias_exp)
+    v = cut(total)
+    return _step(before, u, total, v >> 6 if v > vth << 6 else 0, v, wrapped)
+
+
+def graded_relu(u: int, v: int, a_in: int, vth: int) -> Step:
+    """Rule of `GradedReLU`: no state.
+
+    >>> graded_relu(0, 0, 5, vth=5).s, graded_relu(0, 0, 6, vth=5).s
+    (0, 6)
+    """
+    return Step(0, 0, a_in if a_in > vth else 0, a_in != 0, False, False)
+
+
+RULES: dict[type, Callable[..., Step]] = {
+    LIF: lif,
+    PLIF: plif,
+    LIFSubtract: lif_subtract,
+    LIFNoReset: lif_no_reset,
+    LIFRefractory: lif_refractory,
+    ALIF: alif,
+    LI: li,
+    GradedLI: graded_li,
+    GradedReLU: graded_relu,
+}
+MORE = {LIFSubtract: 1, LIFRefractory: 1, ALIF: 2}  # what is remembered beside u and v, from 0
 
 
 def run(program: Program, x: np.ndarray | Mapping[str, np.ndarray], record: Iterable[str] = ()) -> Trace:
@@ -126,10 +302,10 @@ def run(program: Program, x: np.ndarray | Mapping[str, np.ndarray], record: Iter
     record = check_record(record, program.populations)
     batch, steps = next(iter(events.values())).shape[:2]
     tables = _tables(program)
-    kept = {n: _Kept(batch, steps, program.size(n)) for n in program.populations}
+    kept = {n: _Kept(batch, steps, program.size(n), program.sent_dtype(n)) for n in program.populations}
     counts = _empty_counts(program, batch)
     for b in range(batch):
-        state = {n: [(0, 0)] * program.size(n) for n in program.populations}
+        state = {n: _first_state(neuron) for n, neuron in program.populations.items()}
         sent: list[dict[str, list[int]]] = []
         for t in range(steps):
             sent.append({name: values[b, t].tolist() for name, values in events.items()})
@@ -145,8 +321,8 @@ class _Tables(NamedTuple):
 
 
 class _Kept:
-    def __init__(self, batch: int, steps: int, size: int) -> None:
-        self.s = np.zeros((batch, steps, size), np.uint8)
+    def __init__(self, batch: int, steps: int, size: int, dtype: type) -> None:
+        self.s = np.zeros((batch, steps, size), dtype)
         self.u = np.zeros((batch, steps, size), np.int32)
         self.v = np.zeros((batch, steps, size), np.int32)
 
@@ -159,6 +335,15 @@ def _tables(program: Program) -> _Tables:
     return _Tables(registers, {c.name: c.weights.tolist() for c in program.connections})
 
 
+def _first_state(neuron: Neuron) -> list[tuple[int, ...]]:
+    more = (0,) * MORE.get(type(neuron), 0)
+    if isinstance(neuron, GradedReLU):
+        return [(0, 0)] * neuron.size
+    return [
+        (u, v, *more) for u, v in zip(neuron.u0.ravel().tolist(), neuron.v0.ravel().tolist(), strict=True)
+    ]
+
+
 def _empty_counts(program: Program, batch: int) -> Counts:
     counts = {c: {n: np.zeros(batch, np.int64) for n in program.populations} for c in COUNTERS}
     counts["syn_ops"] = {c.name: np.zeros(batch, np.int64) for c in program.connections}
@@ -168,7 +353,7 @@ def _empty_counts(program: Program, batch: int) -> Counts:
 def _network_step(
     program: Program,
     tables: _Tables,
-    state: dict[str, list[tuple[int, int]]],
+    state: dict[str, list[tuple[int, ...]]],
     sent: list[dict[str, list[int]]],
     kept: dict[str, _Kept],
     counts: Counts,
@@ -182,8 +367,8 @@ def _network_step(
                 _deliver(c, tables.weights[c.name], sent[t - c.delay][c.source], a_in, counts, b)
         rule = RULES[type(neuron)]
         rows = zip(state[name], a_in, tables.registers[name], strict=True)
-        after = [rule(u, v, a, *row) for (u, v), a, row in rows]
-        state[name] = [(n.u, n.v) for n in after]
+        after = [rule(*before, a, *row) for before, a, row in rows]
+        state[name] = [(n.u, n.v, *n.more) for n in after]
         sent[t][name] = [n.s for n in after]
         kept[name].u[b, t] = [n.u for n in after]
         kept[name].v[b, t] = [n.v for n in after]
@@ -193,8 +378,9 @@ def _network_step(
         counts.dendrite_updates_inactive[name][b] += neuron.size - active
         counts.wraps[name][b] += sum(n.wrapped for n in after)
         counts.saturations[name][b] += sum(n.saturated for n in after)
-        counts.spikes_out[name][b] += sum(sent[t][name])
-        counts.axon_out[name][b] += sum(sent[t][name]) * program.destinations(name)
+        messages = sum(n.s != 0 for n in after)
+        counts.spikes_out[name][b] += messages
+        counts.axon_out[name][b] += messages * program.destinations(name)
 
 
 def _deliver(
@@ -219,10 +405,10 @@ def _trace(
     def shaped(name: str, values: np.ndarray) -> np.ndarray:
         return values.reshape(*leading, *program.populations[name].shape)
 
-    outputs = {n: shaped(n, kept[n].s if program.is_spiking(n) else kept[n].v) for n in program.outputs}
+    outputs = {n: shaped(n, kept[n].s if program.sends(n) else kept[n].v) for n in program.outputs}
     return Trace(
         output=collect(program.outputs, outputs),
-        spikes={n: shaped(n, kept[n].s) for n in record if program.is_spiking(n)},
+        spikes={n: shaped(n, kept[n].s) for n in record if program.sends(n)},
         u={n: shaped(n, kept[n].u) for n in record},
         v={n: shaped(n, kept[n].v) for n in record},
         counts=counts,

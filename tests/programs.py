@@ -1,10 +1,13 @@
 """Drawn Programs and inputs, with the ends of every register drawn often."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import strategies as st
 
 from lavalier.simulate import LI, LIF, Dense, Input, Program, Trace, compare
 from lavalier.simulate.connections import weight_step
+from lavalier.simulate.neurons import NEURONS, Neuron
 from lavalier.simulate.ranges import RANGES
 
 
@@ -31,6 +34,20 @@ def dense(draw, source: str, n_in: int, target: str, n_out: int, delay: int = 0)
     return Dense(source, target, weights, draw(register("weight_exp")), bits, delay)
 
 
+SENDING = [kind for kind in NEURONS.values() if kind.message_bits is not None]
+
+
+@st.composite
+def neurons(draw, n: int, kinds: Sequence[type[Neuron]], at_rest: bool = False) -> Neuron:
+    kind = draw(st.sampled_from(kinds))
+    registers = columns(draw, n, *(field for field in kind.registers() if field not in ("u0", "v0")))
+    if "du" in registers and draw(st.booleans()):
+        registers["du"] = [4095] * n
+    if "u0" in kind.registers() and not at_rest and draw(st.booleans()):
+        registers |= columns(draw, n, "u0", "v0")
+    return kind((n,), **registers)
+
+
 @st.composite
 def another(draw, sizes: dict, populations: dict, connections: list) -> list[Dense]:
     """A connection from anywhere to anywhere, if there is none like it."""
@@ -44,11 +61,13 @@ def another(draw, sizes: dict, populations: dict, connections: list) -> list[Den
 
 
 @st.composite
-def programs(draw, loops: bool = True) -> Program:
+def programs(draw, loops: bool = True, kinds: Sequence[type[Neuron]] = SENDING) -> Program:
     """One or two inputs, up to three layers, every register, fan-in from several sources.
 
-    With `loops` also delays, skipping connections, and connections back to any population.
+    With `loops` also delays, skipping connections, and connections back to any population. LIF alone are
+    drawn at rest.
     """
+    at_rest = tuple(kinds) == (LIF,)
     inputs = {"in": Input((draw(st.integers(1, 12)),), draw(st.sampled_from([0, 1, 8, 24])))}
     if draw(st.booleans()):
         inputs["other"] = Input((draw(st.integers(1, 5)),), draw(st.sampled_from([0, 4])))
@@ -56,14 +75,11 @@ def programs(draw, loops: bool = True) -> Program:
     populations, connections, before = {}, [], list(inputs)
     for layer in range(draw(st.integers(1, 3))):
         n, name = draw(st.integers(1, 9)), f"layer{layer}"
-        registers = columns(draw, n, "du", "dv", "vth", "bias_mant", "bias_exp")
-        if draw(st.booleans()):
-            registers["du"] = [4095] * n
-        populations[name] = LIF((n,), **registers)
+        populations[name] = draw(neurons(n, kinds, at_rest))
         connections += [draw(dense(source, sizes[source], name, n)) for source in before]
         sizes[name], before = n, [name]
     n = draw(st.integers(1, 4))
-    populations["readout"] = LI((n,), **columns(draw, n, "du", "dv", "bias_mant", "bias_exp"))
+    populations["readout"] = draw(neurons(n, [LI], at_rest))
     connections += [draw(dense(source, sizes[source], "readout", n)) for source in before]
     sizes["readout"] = n
     for _ in range(draw(st.integers(0, 3)) if loops else 0):

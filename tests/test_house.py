@@ -128,7 +128,7 @@ def test_every_neuron_type_is_known_to_every_stage():
 
     stages = {
         "simulate/reference.py": reference.RULES,
-        "simulate/plan.py": plan.THRESHOLDS,
+        "simulate/plan.py": plan.FORMS,
         "deploy/neurons.py": PROCESSES,
     }
     for name, neuron in NEURONS.items():

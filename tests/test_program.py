@@ -155,7 +155,7 @@ def test_registers_cannot_be_changed_afterwards():
         (
             {"connections": (Dense("readout", "hidden", [[2]] * 3),)},
             Unsupported,
-            "'readout' does not spike",
+            "'readout' sends nothing",
         ),
         (
             {

@@ -30,6 +30,7 @@ def nir_forms(neuron) -> set[str]:
     """Nodes that Programs of this neuron are written as; each must come back the same."""
     forms = set()
     for registers in ({"dv": 9}, {"dv": 0}, {"dv": 9, "du": 7}):
+        registers = registers if "dv" in neuron.registers() else {}
         program = Program(
             inputs={"in": Input((1,))},
             populations={"n": neuron((2,), **registers)},
@@ -38,12 +39,13 @@ def nir_forms(neuron) -> set[str]:
         )
         graph = to_nir(program)
         assert from_nir(graph) == program
-        forms.add(type(graph.nodes["n"]).__name__)
+        nodes = [graph.nodes[name] for name in ("n", "n_fires") if name in graph.nodes]
+        forms.add(" -> ".join(type(node).__name__ for node in nodes))
     return forms
 
 
 def test_the_table_of_neurons_is_the_registry():
-    from lavalier.deploy.neurons import PROCESSES
+    from lavalier.deploy.neurons import PROCESSES, _missing
     from lavalier.simulate import plan, reference
 
     table = {row[3]: row for row in rows(between("works"))}
@@ -52,8 +54,8 @@ def test_the_table_of_neurons_is_the_registry():
         neuron = NEURONS[name]
         assert set(in_nir.split(", ")) == nir_forms(neuron)
         assert (in_reference == "yes") == (neuron in reference.RULES)
-        assert (in_fast == "yes") == (neuron in plan.THRESHOLDS)
-        assert in_lava.startswith("`LIFReset`") == (neuron in PROCESSES)
+        assert (in_fast == "yes") == (neuron in plan.FORMS)
+        assert in_lava.startswith("`LIFReset`") == (PROCESSES[neuron] is not _missing)
 
 
 def test_its_figures_are_the_measured_ones():
@@ -62,6 +64,13 @@ def test_its_figures_are_the_measured_ones():
     assert len(shown) >= 8
     for name, value, *_ in shown:
         assert float(value) == measured[name.strip("`")]["value"], name
+
+
+def test_every_figure_belongs_to_a_benchmark():
+    from benchmarks.__main__ import benchmark_of
+
+    for entry in json.loads((ROOT / "benchmarks" / "results.json").read_text()):
+        assert benchmark_of(entry["name"]) is not None, entry["name"]
 
 
 def test_the_demo_output_is_of_the_shipped_network():

@@ -1,12 +1,34 @@
 """One hand-computed case for every rule of the arithmetic, and Lava's order of operations."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 
 from lavalier.simulate import LI, LIF, Dense, Input, Program, reference
-from lavalier.simulate.reference import i32, li, lif, membrane, shift_toward_zero, synapse
+from lavalier.simulate.reference import (
+    Step,
+    alif,
+    graded_li,
+    graded_relu,
+    i32,
+    li,
+    lif,
+    lif_no_reset,
+    lif_refractory,
+    lif_subtract,
+    plif,
+    shift_toward_zero,
+    synapse,
+)
 
 M = 2**23
+
+
+def membrane(u: int, v: int, a_in: int, du: int, dv: int, bias: int) -> tuple[int, int, bool, bool]:
+    """Return u and v after a step, whether u wrapped, and whether v was cut."""
+    after = li(u, v, a_in, du, dv, bias_mant=bias, bias_exp=0)
+    return after.u, after.v, after.wrapped, after.saturated
 
 
 def test_int32_wraps_at_both_ends():
@@ -171,3 +193,100 @@ def test_every_sample_starts_from_rest():
     output = reference.run(program, x).output
     assert np.array_equal(output[0], output[1]) and np.array_equal(output[0], output[2])
     assert output[0, :, 0].tolist() == [128, 384, 768, 1280]  # 64 * 2 * (1, 1 + 2, ...)
+
+
+REGISTERS = {"du": 4095, "dv": 0, "vth": 4, "bias_mant": 0, "bias_exp": 0}
+
+
+def test_plif_spikes_at_its_threshold_and_lif_above_it():
+    assert [rule(0, 0, 4, **REGISTERS).s for rule in (lif, plif)] == [0, 1]
+    assert plif(0, 0, 4, **REGISTERS).v == 0
+    assert plif(0, 0, 3, **REGISTERS)[1:3] == (192, 0)
+    # a threshold of 0 is reached at rest
+    assert plif(0, 0, 0, **{**REGISTERS, "vth": 0}).s == 1
+
+
+def test_subtraction_comes_one_step_late_and_once():
+    first = lif_subtract(0, 0, 0, 10, **REGISTERS)
+    assert (first.v, first.s, first.more) == (640, 1, (1,))
+    second = lif_subtract(first.u, first.v, 1, 0, **REGISTERS)
+    assert (second.v, second.s, second.more) == (640 - 256, 1, (1,))
+    third = lif_subtract(second.u, second.v, 1, 0, **{**REGISTERS, "dv": 2048})
+    assert (third.v, third.s, third.more) == (192 - 256, 0, (0,))
+
+
+def test_subtraction_saturates_after_it_and_not_before():
+    # -(2^23 - 1) - 64 * 131071 is cut; without the spike it is at the end of the range
+    registers = {**REGISTERS, "vth": 131071}
+    assert lif_subtract(0, -M + 1, 1, 0, **registers)[1:] == (-M + 1, 0, True, False, True, (0,))
+    # 2^23 - 1 + 64 * 131071 - 64 * 131071 never leaves it
+    assert lif_subtract(0, M - 1, 1, 131071, **registers)[1:] == (M - 1, 1, True, False, False, (1,))
+
+
+def test_no_reset_keeps_v():
+    assert lif_no_reset(0, 640, 0, **REGISTERS)[1:3] == (640, 1)
+    assert lif_no_reset(0, 256, 0, **REGISTERS)[1:3] == (256, 0)
+
+
+def after_more(rule: Callable, before: Sequence[int], a_in: int, registers: dict) -> Step:
+    return rule(*before, a_in, **registers)
+
+
+def test_refractory_freezes_v_and_lets_u_go_on():
+    registers = {**REGISTERS, "du": -1, "refractory": 2}
+    after: list[int] = [0, 0, 0]
+    spikes, us = [], []
+    for _ in range(5):
+        step = after_more(lif_refractory, after, 5, registers)
+        after = [step.u, step.v, *step.more]
+        spikes.append(step.s)
+        us.append(step.u)
+    assert spikes == [1, 0, 0, 1, 0]
+    assert us == [320, 640, 960, 1280, 1600]
+    assert lif_refractory(0, 0, 1, 0, **registers)[1:] == (0, 0, False, False, False, (0,))
+    # no rest: a spike in every step
+    assert lif_refractory(0, 0, 0, 5, **REGISTERS).more == (0,)
+
+
+def test_alif_raises_the_threshold_that_it_subtracts():
+    registers = {**REGISTERS, "de": 2048, "jump": 100}
+    first = alif(0, 0, 0, 0, 10, **registers)
+    assert (first.v, first.s, first.more) == (640, 1, (1, 0))
+    # the threshold is 256 + 100 now; 640 + 64 - 356 = 348 is not above it
+    second = after_more(alif, (first.u, first.v, *first.more), 1, registers)
+    assert (second.v, second.s, second.more) == (348, 0, (0, 100))
+    # it has fallen to 256 + 50; 348 is above
+    third = after_more(alif, (second.u, second.v, *second.more), 0, registers)
+    assert (third.v, third.s, third.more) == (348, 1, (1, 50))
+
+
+def test_alif_saturates_what_raises_the_threshold():
+    step = alif(0, 0, 1, M - 1, 0, **{**REGISTERS, "vth": 0, "de": 0, "jump": M - 1})
+    assert step.more == (0, M - 1) and step.v == -M + 1
+
+
+def test_graded_membranes_are_sent_in_units_of_a_weight():
+    assert graded_li(0, 0, 4, **REGISTERS).s == 0
+    assert graded_li(0, 0, 5, **{**REGISTERS, "bias_mant": 63})[1:3] == (383, 5)
+    assert graded_li(0, -640, 0, **REGISTERS)[1:3] == (-640, 0)
+
+
+def test_graded_relu_sends_its_input():
+    assert [graded_relu(0, 0, a, vth=7)[:4] for a in (-8, 7, 8)] == [
+        (0, 0, 0, True),
+        (0, 0, 0, True),
+        (0, 0, 8, True),
+    ]
+    assert not graded_relu(0, 0, 0, vth=0).active
+
+
+def test_a_sample_starts_from_its_initial_state():
+    program = Program(
+        inputs={"in": Input((1,))},
+        populations={"n": LIF((2,), du=-1, dv=0, vth=9, u0=[64, 0], v0=[0, -64])},
+        connections=(Dense("in", "n", [[2], [2]]),),
+        outputs=("n",),
+    )
+    trace = reference.run(program, np.zeros((2, 2, 1)), ["n"])
+    assert trace.u["n"].tolist() == [[[64, 0], [64, 0]]] * 2
+    assert trace.v["n"].tolist() == [[[64, -64], [128, -64]]] * 2
