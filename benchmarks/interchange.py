@@ -62,7 +62,7 @@ class _Image(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = nn.Conv2d(1, 12, 5), nn.Conv2d(12, 32, 5)
-        self.pool, self.last = nn.AvgPool2d(2), nn.Linear(512, 10)
+        self.pool1, self.pool2, self.last = nn.AvgPool2d(2), nn.AvgPool2d(2), nn.Linear(512, 10)
         self.lif1, self.lif2, self.lif3 = (snn.Leaky(beta=0.9, reset_mechanism="zero") for _ in range(3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -70,8 +70,8 @@ class _Image(nn.Module):
         sent = []
         for t in range(x.shape[1]):
             spikes, one = self.lif1(self.first(x[:, t]), one)
-            spikes, two = self.lif2(self.second(self.pool(spikes)), two)
-            spikes, three = self.lif3(self.last(self.pool(spikes).flatten(1)), three)
+            spikes, two = self.lif2(self.second(self.pool1(spikes)), two)
+            spikes, three = self.lif3(self.last(self.pool2(spikes).flatten(1)), three)
             sent.append(spikes)
         return torch.stack(sent, 1)
 

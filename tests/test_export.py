@@ -209,7 +209,7 @@ STATES = {
         every_other,
         "'hidden' is given layer 'fc1' in step 1 at step 1, but 2 times layer 'fc1' in step 0 at step 0",
     ),
-    "twice": (twice, "layer 'fc1' ran 80 times in 40 steps; is it shared"),
+    "twice": (twice, "layer 'fc1' ran 80 times in 40 steps; if it stands in several"),
 }
 
 

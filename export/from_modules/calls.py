@@ -131,7 +131,10 @@ class Recorder:
         layer = self.layers.setdefault(name, Layer(module))
         shape = tuple(x.shape[_n_leading(value) :])
         if layer.given and shape != layer.input:
-            raise Unsupported(f"layer '{name}' is given {layer.input} in one step and {shape} in another")
+            raise Unsupported(
+                f"layer '{name}' is given {layer.input} in one step and {shape} in another; if it stands in "
+                "several places, give each its own"
+            )
         for state in _states(module):
             self._check_state(name, module, arguments.get(state), state)
         layer.input = shape
