@@ -7,7 +7,13 @@ process of a run, which a guard watches and ends (`guard.py`).
 from importlib import import_module
 from typing import Any
 
-_NAMES = {"run": ".execute", "missing": ".targets"}
+_NAMES = {
+    "run": ".execute",
+    "run_models": ".bulk",
+    "run_models_many": ".bulk",
+    "processes_of": ".parts",
+    "missing": ".targets",
+}
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 

@@ -34,8 +34,9 @@ def count(recording: Recording, events: dict[str, np.ndarray]) -> Counts:
     for b in range(batch):
         here = {name: values[b] for name, values in sent.items()}
         for c in program.connections:
-            counts["syn_ops"][c.name][b] = np.count_nonzero(here[c.source], axis=0) @ c.fan_out
-            counts["spikes_in"][c.target][b] += np.count_nonzero(here[c.source])
+            arrived = np.count_nonzero(_in_time(c, here[c.source]), axis=0)
+            counts["syn_ops"][c.name][b] = arrived @ c.fan_out
+            counts["spikes_in"][c.target][b] += arrived.sum()
         for name, neuron in program.populations.items():
             u, v, s = (values[b].astype(np.int64) for values in states[name])
             counts["spikes_out"][name][b] = s.sum()
@@ -75,8 +76,14 @@ def _arriving(program: Program, name: str, sent: dict[str, np.ndarray]) -> np.nd
     steps = len(next(iter(sent.values())))
     a_in = np.zeros((steps, program.size(name)), np.int64)
     for c in program.incoming(name):
-        a_in = _int32(a_in + _delivered(c, sent[c.source]))
+        arrived = _in_time(c, sent[c.source])
+        a_in[steps - len(arrived) :] = _int32(a_in[steps - len(arrived) :] + _delivered(c, arrived))
     return a_in
+
+
+def _in_time(connection: Dense, events: np.ndarray) -> np.ndarray:
+    """Return the steps whose events arrive before the sample ends."""
+    return events[: max(0, len(events) - connection.delay)]
 
 
 def _delivered(connection: Dense, events: np.ndarray) -> np.ndarray:

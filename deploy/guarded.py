@@ -19,7 +19,7 @@ CLEANING_S = 30.0
 
 
 class Guarded:
-    """A run under guard: put the job into `folder`, then `run` the command.
+    """A run under guard: put the job into `folder`, then `run` the worker.
 
     Attributes
     ----------
@@ -31,14 +31,15 @@ class Guarded:
         self._guard = guard
         self.folder = Path(self._answer().rstrip("\n"))
 
-    def run(self, command: list[str], total: int, stall_s: float, progress: Progress | None) -> None:
-        """Run a command that counts its steps in `folder/steps`; return when it succeeded.
+    def run(self, way: str, total: int, stall_s: float, progress: Progress | None) -> None:
+        """Run the worker in one of its `WAYS`, which counts its steps in a file; return when it succeeded.
 
         Raises
         ------
         LavaFailed
             It raised, died, or made no step for `stall_s` seconds.
         """
+        command = [sys.executable, "-m", f"{__package__}.worker", way]
         self._say(json.dumps({"command": command, "total": total, "stall_s": stall_s}) + "\n")
         while not select.select([self._guard.stdout], [], [], REPORT_S)[0]:
             if progress:

@@ -3,7 +3,6 @@
 Lava is imported inside the functions, so that the list can be read where Lava is not installed.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from ..simulate.errors import Unsupported
 from ..simulate.neurons import LI, LIF, NEURONS
 from ..simulate.program import Program
+from .forms import Form
 
 OUT_OF_REACH = 1 << 17  # shifted by 6 it is 2^23; v saturates one below
 
@@ -55,8 +55,12 @@ def check_neurons(program: Program) -> None:
             raise Unsupported(f"deploy: '{name}' starts from u0 and v0; not supported on Lava yet")
 
 
-def _missing(*_: Any) -> Any:
+def _make_nothing(*_: Any) -> Any:
     raise NotImplementedError  # check_neurons comes first
 
 
-PROCESSES: dict[type, Callable[..., Any]] = dict.fromkeys(NEURONS.values(), _missing) | {LIF: lif, LI: li}
+_missing = Form("none", _make_nothing)
+PROCESSES: dict[type, Form] = dict.fromkeys(NEURONS.values(), _missing) | {
+    LIF: Form("stock LIFReset", lif),
+    LI: Form("stock LIFReset", li),
+}

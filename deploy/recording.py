@@ -1,6 +1,8 @@
 """The files of a run: events in, u, v and s of every population out, a row for each of Lava's steps."""
 
-from dataclasses import dataclass
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from ..simulate.pipeline import starts
 from ..simulate.program import Program
 from .pipeline import total_steps
 
-PROGRAM, SHAPE = "program.nir", "shape"  # what the worker reads
+JOB, CLOCK = "job", "steps"
 KINDS = {"u": np.int32, "v": np.int32, "s": np.uint8}
 
 
@@ -42,9 +44,24 @@ class Recording:
         """Path of a population's files, without `.u.npy`."""
         return self.folder / f"population{list(self.program.populations).index(name)}"
 
+    def write(self, events: dict[str, np.ndarray]) -> None:
+        """Write what the worker reads."""
+        for name, values in events.items():
+            np.save(self.events(name), values.reshape(-1, values.shape[-1]))
+        # not as NIR: the folder is this user's alone, and thousands of small Programs pass through here
+        parts = {field.name: getattr(self.program, field.name) for field in fields(self.program)}
+        parts = {name: dict(part) if isinstance(part, Mapping) else part for name, part in parts.items()}
+        (self.folder / JOB).write_bytes(pickle.dumps((parts, self.batch, self.steps)))
+
+    @staticmethod
+    def load(folder: Path) -> "Recording":
+        """Read what `write` wrote, but the events."""
+        parts, batch, steps = pickle.loads((folder / JOB).read_bytes())
+        return Recording(folder, Program(**parts), batch, steps)
+
     def create(self) -> None:
         """Make the files that Lava's processes fill."""
-        (self.folder / "steps").write_bytes(bytes(8))
+        (self.folder / CLOCK).write_bytes(bytes(8))
         for name in self.program.populations:
             shape = (self.rows, self.program.size(name))
             for kind, dtype in KINDS.items():
@@ -53,6 +70,6 @@ class Recording:
     def read(self, name: str, kind: str) -> np.ndarray:
         """Return u, v or s of a population, aligned; mapped, (batch, steps, size)."""
         rows = np.load(f"{self.stem(name)}.{kind}.npy", mmap_mode="r")
-        depth = starts(self.program)[name]
-        aligned = rows[depth : depth + self.batch * self.steps]
+        start = starts(self.program)[name]
+        aligned = rows[start : start + self.batch * self.steps]
         return aligned.reshape(self.batch, self.steps, self.program.size(name))

@@ -16,13 +16,13 @@ from ..simulate.errors import LavaFailed
 from .processes.models import RecordedLIFReset
 
 POLL_S = 0.005
+CONFIG = Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map={LIFReset: RecordedLIFReset})
 
 
 def start(process: Any) -> None:
     """Compile what `process` is connected to, and start Lava's processes."""
-    config = Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map={LIFReset: RecordedLIFReset})
     # 64 messages in each channel, the default, fill a container's 64 MB of shared memory
-    process.create_runtime(run_cfg=config, compile_config={"pypy_channel_size": 2})
+    process.create_runtime(run_cfg=CONFIG, compile_config={"pypy_channel_size": 2})
 
 
 def run_steps(process: Any, steps: int) -> None:

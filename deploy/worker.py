@@ -1,4 +1,4 @@
-"""The process of a run: `python -m lavalier.deploy.worker`, in the folder of the run.
+"""The process of a run: `python -m lavalier.deploy.worker WAY`, in the folder of the run.
 
 The only part that imports Lava. It never cleans up: when it ends, the guard kills and removes
 everything that Lava has left.
@@ -12,10 +12,11 @@ from multiprocessing.process import current_process
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
+
 from ..simulate.errors import LavaFailed
-from ..simulate.program import Program
 from .guard import PR_SET_PDEATHSIG, free_memory, memory_prefix, prctl
-from .recording import PROGRAM, SHAPE, Recording
+from .recording import CLOCK, Recording
 
 
 def isolate(folder: Path) -> None:
@@ -36,18 +37,34 @@ def isolate(folder: Path) -> None:
     current_process()._config.update(semprefix=prefix[:-1], tempdir=".")  # type: ignore[attr-defined]
 
 
-def run_job(folder: Path) -> None:
-    """Run the Program that the caller has left in the folder."""
+def run_network(folder: Path) -> None:
+    """Run the job in the folder in Lava's runtime."""
     from .network import build  # Lava comes with it: its segments have their names by now
     from .running import run_steps, start
 
-    batch, steps = map(int, (folder / SHAPE).read_text().split())
-    recording = Recording(folder, Program.load(folder / PROGRAM), batch, steps)
+    recording = Recording.load(folder)
     recording.create()
-    process = build(recording.program, recording)
+    process = build(recording.program, recording)[0]
     start(process)
     free_memory(folder)  # all have it mapped: now the kernel frees it with the last of them
     run_steps(process, recording.rows)
+
+
+def run_models(folder: Path) -> None:
+    """Run the jobs in the folders of the folder on Lava's models alone."""
+    from .driving import drive, forget
+    from .network import build
+
+    clock = np.memmap(folder / CLOCK, np.int64, "w+", shape=(1,))
+    for number in range(sum(1 for _ in folder.glob("job*"))):
+        recording = Recording.load(folder / f"job{number}")
+        recording.create()
+        for _ in drive(build(recording.program, recording), recording.rows):
+            clock[0] += 1
+        forget()
+
+
+WAYS = {"network": run_network, "models": run_models}
 
 
 def write_failure(folder: Path, text: str) -> None:
@@ -56,12 +73,12 @@ def write_failure(folder: Path, text: str) -> None:
 
 
 def main() -> NoReturn:
-    """Run the job in the current folder; exit with 0, or with 1 and one line in `failure`."""
+    """Run what is in the current folder; exit with 0, or with 1 and one line in `failure`."""
     folder = Path.cwd()
     isolate(folder)
     code = 1
     try:
-        run_job(folder)
+        WAYS[sys.argv[1]](folder)
         code = 0
     except LavaFailed as error:
         write_failure(folder, str(error))

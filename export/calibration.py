@@ -8,7 +8,7 @@ import numpy as np
 
 from ..simulate.cells import discretize
 from ..simulate.errors import BadInput, OutOfRange
-from ..simulate.interpreter import run_graph
+from ..simulate.interpreter import recordable, run_graph
 from ..simulate.network import Network
 from ..simulate.ranges import RANGES, UNIT, V_MAX
 from .populations import Population
@@ -43,22 +43,33 @@ def observe(
             raise BadInput(f"calibration for '{name}' holds {np.asarray(values).dtype}, not numbers")
         if not (np.size(values) and np.min(values) >= 0 and np.array_equal(values, np.floor(values))):
             raise BadInput(f"calibration for '{name}' must hold whole numbers, 0 or more")
-    trace = run_graph(graph, x, record=[p.name for p in floats])
+    names = {name for p in floats for name in (p.name, p.membrane, f"{p.name}_synapse")}
+    trace = run_graph(graph, x, record=names & set(recordable(network)))
     sent = {name: np.asarray(values, float) for name, values in x.items()} | dict(trace.spikes)
-    events = {name: values.reshape(-1, int(np.prod(values.shape[2:]))) for name, values in sent.items()}
+    events = {name: values.reshape(*values.shape[:2], -1) for name, values in sent.items()}
     a_in, v = {}, {}
     for p in floats:
-        arriving = sum(events[source] @ w.T for source, w in p.weights.items())
+        arriving = sum(_late(events[source], delay) @ w.T for (source, delay), w in p.weights.items())
         a_in[p.name] = float(np.max(np.abs(arriving), initial=0))
         current = a_in[p.name]
         if p.name in trace.u:
             gain = discretize(network.flat.nodes[p.name], network.policy).gain
             current = float(np.abs(trace.u[p.name] * gain).max())
+        elif f"{p.name}_synapse" in trace.v:
+            current = float(np.abs(trace.v[f"{p.name}_synapse"]).max())
         # before a reset v is at most what was left, plus the current, plus the bias
-        v[p.name] = float(np.abs(trace.v[p.name]).max() + current + np.abs(p.bias).max(initial=0))
-    moments = {name: e.T @ e for name, e in events.items()}
+        left = float(np.abs(trace.v[p.membrane]).max()) if p.membrane in trace.v else 0.0
+        v[p.name] = left + current + float(np.abs(p.bias).max(initial=0))
+    flat = {name: values.reshape(-1, values.shape[2]) for name, values in events.items()}
+    moments = {name: e.T @ e for name, e in flat.items()}
     largest = {name: int(np.max(values)) for name, values in x.items()}
     return Observed(largest, moments, a_in, v)
+
+
+def _late(events: np.ndarray, delay: int) -> np.ndarray:
+    """Return events (batch, steps, n) as they arrive `delay` steps later."""
+    before = np.zeros_like(events[:, :delay])
+    return np.concatenate([before, events[:, : events.shape[1] - delay]], axis=1) if delay else events
 
 
 def choose_scale(p: Population, observed: Observed | None, bits: int) -> Scale:
@@ -106,7 +117,7 @@ def _shifted(scale: float, limit: float) -> float | None:
 def _rounding_error(p: Population, scale: Scale, bits: int, observed: Observed) -> float:
     """Squared error of a_in over the calibration events."""
     error = 0.0
-    for source, weights in p.weights.items():
+    for (source, _), weights in p.weights.items():
         rounded = round_weights(weights, scale, bits)
         wrong = np.ldexp(rounded.integers, rounded.exp) / scale.value - weights
         error += float(np.einsum("ij,jk,ik", wrong, observed.moments[source], wrong))

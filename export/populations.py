@@ -1,21 +1,31 @@
 """A NIR graph as populations joined by matrices: what quantisation sees.
 
-Linear nodes between two neuron nodes are multiplied into one matrix, and every gain (w_in, r, dt/tau) into
-its rows, so that a population has alpha, beta, threshold and bias, and nothing else.
+Nodes without memory between two populations are multiplied into one matrix, and every gain (w_in, r, dt/tau)
+into its rows, so that a population has alpha, beta, threshold and bias, and nothing else. What stands as
+several nodes because NIR has no word for it (a subtracting reset) is one population again.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from math import prod
 
 import nir
 import numpy as np
 
-from ..simulate.cells import discretize
-from ..simulate.errors import BadInput, LavalierError, Unsupported
+from ..simulate.cells import Dynamics, discretize
+from ..simulate.errors import LavalierError, Unsupported
 from ..simulate.graph import NEURONS
-from ..simulate.network import Network
+from ..simulate.network import Network, steps_of
+from ..simulate.policy import Policy
+from ..simulate.shapes import Shape, spread
+from ..simulate.stateless import rule
+from .to_modules.recognition import Found, find_neurons
 
-HARDWARE = {"reset": "zero", "compare": ">", "order": "i-then-v", "output_lag": 0, "spikes": "single"}
+HARDWARE = {"order": "i-then-v", "output_lag": 0, "spikes": "single"}
+RESETS = ("zero", "subtract-delayed", "none")
+MATRIX_BYTES = 2**31  # of one matrix in float64
+
+Key = tuple[str, int]  # a source, and how many steps late
 
 
 @dataclass(frozen=True)
@@ -31,17 +41,25 @@ class Population:
     threshold : float (n), or None for a population that does not spike
     bias : float (n)
         Added to v each step.
-    weights : {source: float (n, n_source)}
-        Added to u for each event.
+    weights : {(source, delay): float (n, n_source)}
+        Added to u for each event that the source sent `delay` steps ago.
+    reset : "zero", "subtract-delayed" or "none"
+    at_threshold : bool
+        Whether it also spikes where v equals the threshold.
+    membrane : str
+        The node that holds v.
     """
 
     name: str
-    shape: tuple[int, ...]
+    shape: Shape
     alpha: np.ndarray
     beta: np.ndarray
     threshold: np.ndarray | None
     bias: np.ndarray
-    weights: dict[str, np.ndarray]
+    weights: dict[Key, np.ndarray]
+    reset: str = "zero"
+    at_threshold: bool = False
+    membrane: str = ""
 
 
 def populations(network: Network) -> list[Population]:
@@ -54,96 +72,153 @@ def populations(network: Network) -> list[Population]:
     """
     if refused := refusals(network):
         raise Unsupported(refused[0])
-    return [_population(network, name) for name in _neurons(network)]
+    reader = _Reader(network)
+    return [reader.population(name) for name in reader.names]
 
 
 def refusals(network: Network) -> list[str]:
     """Return why a network has no hardware form (yet), in one sentence each; none if it has one."""
-    policy = network.policy
     found = [
-        f"the graph's {field} is {getattr(policy, field)!r}: no hardware form yet, {value!r} has one"
+        f"the graph's {field} is {getattr(network.policy, field)!r}: no hardware form, {value!r} has one"
         for field, value in HARDWARE.items()
-        if getattr(policy, field) != value
+        if getattr(network.policy, field) != value
     ]
-    loops = [part for part in network.parts if len(part) > 1 or part[0] in network.flat.targets[part[0]]]
-    if loops:
-        return found + [
-            f"nodes {', '.join(part)} form a loop; loops have no hardware form yet" for part in loops
-        ]
-    for name in _neurons(network):
+    if network.policy.recurrent_bias == "late" and network.has_loop_bias:
+        found.append("the bias of a loop acts from the second step: no hardware form, 'kept' has one")
+    reader = _Reader(network)
+    for name in reader.names:
         try:
-            _population(network, name)
+            reader.population(name)
         except LavalierError as error:
             found.append(str(error))
     return found
 
 
-def _neurons(network: Network) -> list[str]:
-    return [n for part in network.parts for n in part if isinstance(network.flat.nodes[n], NEURONS)]
+class _Reader:
+    """A network with its populations found: single nodes, and fragments of several."""
 
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._found = find_neurons(network)
+        inside = {node for found in self._found.values() for node in found.nodes} - self._found.keys()
+        nodes = network.flat.nodes
+        order = [n for part in network.parts for n in part if n not in inside]
+        kinds = (*NEURONS, nir.Threshold)
+        self.names = [n for n in order if n in self._found or isinstance(nodes[n], kinds)]
 
-def _population(network: Network, name: str) -> Population:
-    node, dt = network.flat.nodes[name], network.policy.dt
-    step = discretize(node, network.policy)
-    shape = network.shapes[name]
-    n = prod(shape)
-    if step.reset is not None and np.any(step.reset):
-        raise Unsupported(f"node '{name}': reset to {np.max(step.reset):g} has no hardware form; 0 has")
-    alpha = np.zeros(n) if step.alpha is None else _flat(step.alpha, n)
-    beta = _flat(step.beta, n)
-    for field, kept in (("tau_syn", alpha), ("tau", beta)):
-        if not np.all((kept >= 0) & (kept <= 1)):
-            raise BadInput(f"node '{name}': {field} must be at least dt = {dt:g} s")
-    weights, constant = _synapses(network, name)
-    if np.any(constant[alpha > 0]):
-        raise Unsupported(
-            f"node '{name}': a bias that enters the current u has no hardware form; put it into v_leak"
-        )
-    gain = _flat(step.gain, n)
-    into_u = _flat(np.asarray(step.w_in), n) * gain
-    bias = constant * into_u + _flat(np.asarray(step.leak), n)
-    threshold = None if step.threshold is None else _flat(step.threshold, n)
-    if threshold is not None and np.any(threshold < 0):
-        raise Unsupported(f"node '{name}': a threshold below 0 has no hardware form")
-    rows = {source: into_u[:, None] * w for source, w in weights.items()}
-    return Population(name, shape, alpha, beta, threshold, bias, rows)
+    def population(self, name: str) -> Population:
+        """Read one population; its sources may not have been read yet."""
+        network = self._network
+        shape, n = network.shapes[name], prod(network.shapes[name])
+        step, reset = self._step(name)
+        if step.reset is not None and np.any(step.reset):
+            raise Unsupported(f"node '{name}': reset to {np.max(step.reset):g} has no hardware form; 0 has")
+        if reset not in RESETS:
+            raise Unsupported(f"node '{name}': reset '{reset}' has no hardware form; {_or(RESETS)} have one")
+        spiking, equal = step.threshold is not None, network.policy.compare == ">="
+        if spiking and equal and reset != "zero":
+            raise Unsupported(f"node '{name}': compare '>=' has a hardware form with reset 'zero' only")
+        alpha = np.zeros(n) if step.alpha is None else _flat(step.alpha, shape)
+        beta = _flat(step.beta, shape)
+        threshold = None if step.threshold is None else _flat(step.threshold, shape)
+        if threshold is not None and np.any(threshold < 0):
+            raise Unsupported(f"node '{name}': a threshold below 0 has no hardware form")
+        weights, constant = self._synapses(self._entry(name), 0)
+        if np.any(constant[alpha > 0]):
+            raise Unsupported(
+                f"node '{name}': a bias that enters the current u has no hardware form; put it into v_leak"
+            )
+        into_u = _flat(step.w_in, shape) * _flat(step.gain, shape)
+        bias = constant * into_u + _flat(step.leak, shape)
+        rows = {key: into_u[:, None] * w for key, w in weights.items()}
+        membrane = f"{name}_membrane" if name in self._found else name
+        return Population(name, shape, alpha, beta, threshold, bias, rows, reset, equal, membrane)
 
+    def _step(self, name: str) -> tuple[Dynamics, str]:
+        """Return the recurrence of a population and its reset."""
+        node, policy = self._network.flat.nodes[name], self._network.policy
+        if name in self._found:
+            found: Found = self._found[name]
+            return found.dynamics, found.reset
+        if isinstance(node, nir.Threshold):  # it remembers nothing, so it needs no reset
+            one, zero = np.ones(1), np.zeros(1)
+            threshold = np.asarray(node.threshold, float)
+            return Dynamics(None, one, zero, one, zero, threshold, zero), "zero"
+        return discretize(node, policy), policy.reset if hasattr(node, "v_threshold") else "zero"
 
-def _flat(values: np.ndarray, n: int) -> np.ndarray:
-    return np.broadcast_to(np.asarray(values, float).ravel(), n).astype(float)
+    def _entry(self, name: str) -> str:
+        """Return the node of a population that takes its input."""
+        if name not in self._found:
+            return name
+        nodes = self._found[name].nodes
+        order = (f"{name}_gain", f"{name}_synapse", f"{name}_membrane")
+        return next(node for node in order if node in nodes)
 
+    def _synapses(self, name: str, delay: int) -> tuple[dict[Key, np.ndarray], np.ndarray]:
+        """Follow what arrives at a node back to populations and inputs: matrices and a constant."""
+        network = self._network
+        own = next((f.nodes for f in self._found.values() if name in f.nodes), set())
+        weights: dict[Key, np.ndarray] = {}
+        constant = np.zeros(prod(network.shapes[name]))
+        for source in network.flat.sources[name]:
+            if source in own:
+                continue  # the reset of a fragment
+            late = delay + ((source, name) in network.delayed)
+            found, offset = self._through(source, name, late)
+            constant = constant + offset
+            for key, matrix in found.items():
+                weights[key] = weights[key] + matrix if key in weights else matrix
+        return weights, constant
 
-def _synapses(network: Network, name: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Follow the linear nodes in front of `name` back to neurons and inputs: matrices and a constant."""
-    n = prod(network.shapes[name])
-    weights: dict[str, np.ndarray] = {}
-    constant = np.zeros(n)
-    for source in network.flat.sources[name]:
-        node = network.flat.nodes[source]
+    def _through(self, source: str, target: str, delay: int) -> tuple[dict[Key, np.ndarray], np.ndarray]:
+        """Return what comes through one source: a matrix for each population and input behind it."""
+        network = self._network
+        node, shape = network.flat.nodes[source], network.shapes_after[source]
         if isinstance(node, (nir.I, nir.LI, nir.CubaLI)):
             raise Unsupported(
-                f"node '{name}' is fed by '{source}', which does not spike: no hardware form yet"
+                f"node '{target}' is fed by '{source}', which does not spike: no hardware form yet"
             )
-        if source in network.flat.inputs or isinstance(node, NEURONS):
-            _add(weights, source, np.eye(n))
-            continue
-        matrix, offset = _matrix(source, node, prod(network.shapes[source]))
-        before, below = _synapses(network, source)
-        for origin, earlier in before.items():
-            _add(weights, origin, matrix @ earlier)
-        constant = constant + matrix @ below + offset
-    return weights, constant
+        if source in network.flat.inputs or source in self.names:
+            return {(source, delay): np.eye(prod(shape))}, np.zeros(prod(shape))
+        if isinstance(node, nir.Delay):
+            steps = spread(steps_of(node, network.policy), shape)
+            if np.any(steps != steps.flat[0]):
+                raise Unsupported(f"node '{source}': delays that differ in a node have no hardware form yet")
+            found, constant = self._synapses(source, delay + int(steps.flat[0]))
+            if np.any(constant):
+                raise Unsupported(f"node '{source}' delays a bias: no hardware form; put the Delay before it")
+            return found, constant
+        return self._linear(source, delay)
+
+    def _linear(self, name: str, delay: int) -> tuple[dict[Key, np.ndarray], np.ndarray]:
+        """Multiply a node without memory to what arrives at it."""
+        network = self._network
+        shape, after = network.shapes[name], network.shapes_after[name]
+        size = 8 * prod(shape) * prod(after)
+        if size > MATRIX_BYTES:
+            raise Unsupported(
+                f"node '{name}': {shape} to {after} as one matrix takes {size / 2**30:.1f} GiB, more than "
+                f"{MATRIX_BYTES / 2**30:g}; no other hardware form yet"
+            )
+        node = network.flat.nodes[name]
+        offset = np.zeros(prod(after))
+        if hasattr(node, "bias"):
+            if not network.drops_bias(name):
+                offset = rule(node, shape, Policy(), np.dtype(float))(np.zeros((1, *shape))).ravel()
+            node = copy(node)
+            node.bias = np.zeros_like(node.bias)  # type: ignore[attr-defined]
+        apply = rule(node, shape, Policy(), np.dtype(float))
+        found, below = self._synapses(name, delay)
+
+        def through(columns: np.ndarray) -> np.ndarray:
+            return apply(columns.T.reshape(-1, *shape)).reshape(columns.shape[1], -1).T
+
+        return {key: through(w) for key, w in found.items()}, through(below[:, None])[:, 0] + offset
 
 
-def _add(weights: dict[str, np.ndarray], source: str, matrix: np.ndarray) -> None:
-    weights[source] = weights[source] + matrix if source in weights else matrix
+def _flat(values: np.ndarray, shape: Shape) -> np.ndarray:
+    return spread(np.asarray(values, float), shape).ravel()
 
 
-def _matrix(name: str, node: nir.NIRNode, n: int) -> tuple[np.ndarray, np.ndarray | float]:
-    if isinstance(node, (nir.Affine, nir.Linear)) and node.weight.shape[1] == n:
-        return node.weight.astype(float), node.bias.astype(float) if isinstance(node, nir.Affine) else 0.0
-    if isinstance(node, nir.Scale):
-        return np.diag(_flat(node.scale, n)), 0.0
-    if isinstance(node, (nir.Input, nir.Output)):  # of a nested graph
-        return np.eye(n), 0.0
-    raise Unsupported(f"node '{name}' ({type(node).__name__}) has no hardware form yet")
+def _or(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

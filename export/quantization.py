@@ -13,7 +13,7 @@ import numpy as np
 from ..simulate.connections import Dense, Input
 from ..simulate.errors import OutOfRange, Unsupported
 from ..simulate.network import Network, network_of
-from ..simulate.neurons import LI, LIF, Neuron
+from ..simulate.neurons import LI, LIF, PLIF, LIFNoReset, LIFSubtract, Neuron
 from ..simulate.program import Program
 from ..simulate.program_nir import from_nir, is_program
 from ..simulate.ranges import DECAY_ONE, fit_register
@@ -33,7 +33,9 @@ def quantize(
     Parameters
     ----------
     graph : nir.NIRGraph
-        Feed-forward, of Affine, Linear, Scale, LIF, IF, LI, I, CubaLIF and CubaLI.
+        Populations of LIF, IF, CubaLIF, Threshold, and LI, I, CubaLI as readouts, reset to zero, by delayed
+        subtraction or not at all; joined, also in loops, by Affine, Linear, Scale, Conv, pools, Flatten and
+        Delay, which become one matrix.
     calibration : whole numbers (batch, steps, *shape), or {input name: array}, optional
         Real input: it decides which weights may be clipped, how much room u and v need, and how large
         an event is. Without it the largest weight of a population becomes the largest integer, and
@@ -72,9 +74,9 @@ def quantize(
     for p in floats:
         scale = Scale(weight_scale) if weight_scale is not None else choose_scale(p, observed, bits)
         neurons[p.name] = _neuron(p, scale.value)
-        for source, weights in p.weights.items():
+        for (source, delay), weights in p.weights.items():
             rounded = round_weights(weights, scale, bits)
-            connections.append(Dense(source, p.name, rounded.integers, rounded.exp, bits))
+            connections.append(Dense(source, p.name, rounded.integers, rounded.exp, bits, delay))
     outputs = [source for name in network.flat.outputs for source in network.flat.sources[name]]
     for name in outputs:
         if name not in neurons:
@@ -101,9 +103,16 @@ def _neuron(p: Population, scale: float) -> Neuron:
             )
     shaped = {field: values.reshape(p.shape) for field, values in registers.items()}
     try:
-        return (LI if p.threshold is None else LIF)(p.shape, **shaped)
+        return _kind(p)(p.shape, **shaped)
     except OutOfRange as error:
         raise OutOfRange(f"'{p.name}': {error}; take a smaller weight_scale") from error
+
+
+def _kind(p: Population) -> type[Neuron]:
+    if p.threshold is None:
+        return LI
+    kinds = {"zero": PLIF if p.at_threshold else LIF, "subtract-delayed": LIFSubtract, "none": LIFNoReset}
+    return kinds[p.reset]
 
 
 def _decay(name: str, state: str, kept: np.ndarray) -> np.ndarray:

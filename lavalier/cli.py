@@ -264,7 +264,10 @@ def deploy(
 ) -> None:
     """Run a Program in Lava, guarded; all samples in one run."""
     _refuse_existing(out, force)
-    from lavalier.deploy import run
+    from collections import Counter
+    from dataclasses import replace
+
+    from lavalier.deploy import processes_of, run
     from lavalier.runs import Run, input_shape
     from lavalier.simulate.program import Program
     from lavalier.sources import load_source
@@ -273,7 +276,30 @@ def deploy(
     source = load_source(input_shape(loaded), input, data).take(samples)
     with _progress("Lava") as progress:
         trace = run(loaded, source.x, tuple(loaded.populations), target, stall, progress)
-    _finish(Run(loaded, source, trace, f"Lava ({target})"), check, out, as_json)
+    parts = processes_of(loaded)
+    ran = ", ".join(f"{n} {process}" for process, n in Counter(parts.values()).items())
+    source = replace(source, notes=[*source.notes, f"Lava's processes: {ran}"])
+    _finish(Run(loaded, source, trace, f"Lava ({target})"), check, out, as_json, processes=parts)
+
+
+@app.command()
+def check(
+    program: Annotated[Path, typer.Argument(help="A Program.")],
+    samples: Annotated[int, typer.Option(min=1, help="Samples to draw.")] = 8,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of a sample.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Of the drawn input.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Run a Program on reference, fast and Lava; exit 1 and the first difference if they are not equal."""
+    from lavalier.check import check_program
+    from lavalier.simulate.program import Program
+
+    loaded = Program.load(program)
+    with _progress("Lava") as progress:
+        parity = check_program(loaded, samples, steps, seed, progress)
+    _print(parity.to_json() if as_json else parity.to_text())
+    if parity.difference:
+        raise Mismatch(f"{program}: {parity.difference}")
 
 
 @app.command()
@@ -319,12 +345,12 @@ def _trained(metrics: dict, out: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _finish(run, check: bool, out: Path | None, as_json: bool) -> None:
+def _finish(run, check: bool, out: Path | None, as_json: bool, **more: object) -> None:
     if out:
         run.trace.save(out)  # before the check: a difference is for studying
     checked = run.check() if check else None
     if as_json:
-        _print({**run.to_json(), "check": checked})
+        _print({**run.to_json(), "check": checked, **more})
     else:
         _print(run.to_text() + (f"{checked}\n" if checked else ""))
 

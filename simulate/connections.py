@@ -52,7 +52,8 @@ class Dense:
     ----------
     source, target : str
     weights : int (n_out, n_in), multiples of 2^(9 - num_weight_bits) in -256 to 255
-        As the chip applies them: with 8 bits and mixed signs the lowest bit is not stored.
+        As the chip applies them: with 8 bits and mixed signs the lowest bit is not stored. Channels of
+        several axes are counted in C order.
     weight_exp : int, -8 to 7
     num_weight_bits : int, 1 to 8
     delay : int, 0 to 62, in steps

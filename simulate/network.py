@@ -75,6 +75,11 @@ class Network:
         """Whether the policy ignores the bias of a node."""
         return self.policy.recurrent_bias == "dropped" and name in self._closers
 
+    @property
+    def has_loop_bias(self) -> bool:
+        """Whether the policy's recurrent_bias makes a difference."""
+        return any(np.any(getattr(self.flat.nodes[name], "bias", 0)) for name in self._closers)
+
     @cached_property
     def _closers(self) -> set[str]:
         """Nodes without memory that lead, through others like them, to the end of a loop."""

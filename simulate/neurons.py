@@ -37,6 +37,10 @@ class _Registers:
         """The constant that is added to v each step: `bias_mant << bias_exp`, int32 (shape)."""
         return self.bias_mant << self.bias_exp  # type: ignore[attr-defined]
 
+    def reshaped(self, shape: tuple[int, ...]) -> "Neuron":
+        """Return the same neurons in another shape, in C order."""
+        return type(self)(shape, **{f: getattr(self, f).reshape(shape) for f in self.registers()})  # type: ignore[call-arg, return-value]
+
     def __post_init__(self) -> None:
         kind = type(self).__name__
         shape = check_shape(kind, self.shape)

@@ -65,14 +65,16 @@ def _graph(program: Program, implied: Collection[str]) -> tuple[nir.NIRGraph, se
     edges: list[tuple[str, str]] = []
     closing = set()
     for name, entry in program.inputs.items():
-        nodes[name] = nir.Input({"input": np.array(entry.shape)})
-        nodes[name].metadata = {"message_bits": entry.message_bits}
+        nodes[name] = nir.Input({"input": np.array([entry.size])})
+        nodes[name].metadata = {"message_bits": entry.message_bits, **_axes(entry.shape)}
     exits = {n: n if _in_one_node(neuron) else f"{n}_fires" for n, neuron in program.populations.items()}
-    for position, (name, neuron) in enumerate(program.populations.items()):
+    for position, (name, shaped) in enumerate(program.populations.items()):
+        neuron = shaped.reshaped((shaped.size,))
         incoming = program.incoming(name)
         bias_in_affine = bool(incoming) and _has_plain_form(neuron)
         nodes[name] = _neuron_node(neuron, program.dt, bias_in_affine)
-        nodes[name].metadata = {"neuron": type(neuron).__name__, "position": position, **_wordless(neuron)}
+        words = {"neuron": type(neuron).__name__, "position": position, **_axes(shaped.shape)}
+        nodes[name].metadata = {**words, **_wordless(neuron)}
         if exits[name] != name:
             nodes[exits[name]] = nir.Threshold(neuron.vth.astype(float))  # type: ignore[union-attr]
             nodes[exits[name]].metadata = {"fires_of": name}
@@ -91,11 +93,21 @@ def _graph(program: Program, implied: Collection[str]) -> tuple[nir.NIRGraph, se
             edges += zip(path, path[1:], strict=False)
     for name in program.outputs:
         node = _free_name(f"{name}_output" if len(program.outputs) > 1 else "output", nodes)
-        nodes[node] = nir.Output({"output": np.array(program.populations[name].shape)})
+        nodes[node] = nir.Output({"output": np.array([program.size(name)])})
         edges.append((exits[name], node))
     graph = nir.NIRGraph(nodes, edges, type_check=False)
     graph.metadata = {"lavalier_program": VERSION, "dt": program.dt}
     return graph, closing
+
+
+def _axes(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Return the shape as metadata, if it has several axes: an Affine joins flat nodes."""
+    return {"shape": np.array(shape)} if len(shape) > 1 else {}
+
+
+def _shape(node: nir.NIRNode) -> tuple[int, ...]:
+    """Return the shape that a node stands for."""
+    return tuple(int(n) for n in np.ravel(node.metadata.get("shape", node.input_type["input"])))
 
 
 def _in_one_node(neuron: Neuron) -> bool:
@@ -146,7 +158,7 @@ def _read_program(graph: nir.NIRGraph) -> Program:
     fires_of = {n: str(d.metadata["fires_of"]) for n, d in nodes.items() if "fires_of" in (d.metadata or {})}
     fires = {of: nodes[name] for name, of in fires_of.items()}
     inputs = {
-        name: Input(tuple(node.input_type["input"]), int(node.metadata["message_bits"]))
+        name: Input(_shape(node), int(node.metadata["message_bits"]))
         for name, node in nodes.items()
         if isinstance(node, nir.Input)
     }
@@ -163,7 +175,8 @@ def _read_program(graph: nir.NIRGraph) -> Program:
             biases[target] = biases.get(target, 0) + node.bias * UNIT
     neurons = {n: node for n, node in nodes.items() if "position" in (node.metadata or {})}
     order = sorted(neurons, key=lambda name: int(neurons[name].metadata["position"]))
-    populations = {n: _read_neuron(n, neurons[n], fires.get(n), dt, biases.get(n, 0)) for n in order}
+    flat = {n: _read_neuron(n, neurons[n], fires.get(n), dt, biases.get(n, 0)) for n in order}
+    populations = {n: neuron.reshaped(_shape(neurons[n])) for n, neuron in flat.items()}
     outputs = [fires_of.get(a, a) for a, b in edges if isinstance(nodes[b], nir.Output)]
     return Program(inputs, populations, tuple(connections), tuple(outputs), dt)
 

@@ -60,20 +60,20 @@ def fit_register(where: str, field: str, values: npt.ArrayLike) -> np.ndarray:
 
 
 def check_shape(where: str, shape: Sequence[int]) -> tuple[int, ...]:
-    """Return `shape` as a tuple if it is one axis of at least one channel.
+    """Return `shape` as a tuple if each of its axes has at least one channel.
 
     Raises
     ------
     BadInput
-        More or fewer axes, or nothing in them; dense synapses join flat populations.
+        No axes, or nothing in one.
 
-    >>> check_shape("hidden", [3])
-    (3,)
+    >>> check_shape("hidden", [3, 4])
+    (3, 4)
     """
     try:
         checked = tuple(int(n) for n in shape)
     except (TypeError, ValueError):
         checked = ()
-    if len(checked) != 1 or checked[0] < 1 or list(checked) != list(shape):
-        raise BadInput(f"{where}: shape {shape} must be (n,) with n at least 1")
+    if not checked or min(checked) < 1 or list(checked) != list(shape):
+        raise BadInput(f"{where}: shape {shape} must be sizes of at least 1")
     return checked

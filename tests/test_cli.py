@@ -18,7 +18,7 @@ from lavalier.simulate import Program, Trace
 from .graphs import entry, exit_, joined, lif
 from .test_quantize import network, spikes
 
-COMMANDS = ("demo", "train", "export", "info", "quantize", "simulate", "deploy", "compare", "energy")
+COMMANDS = ("demo", "train", "export", "info", "quantize", "simulate", "deploy", "check", "compare", "energy")
 
 
 @pytest.fixture(scope="module")
@@ -345,10 +345,10 @@ def test_a_pickle_is_never_run(tmp_path, capsys):
 
 def test_an_unsupported_node_is_named(tmp_path, folder, capsys):
     graph = network(0)
-    graph.nodes["a"] = nir.Threshold(np.ones(10))
+    graph.nodes["a"].v_reset[:] = 0.5
     nir.write(tmp_path / "g.nir", graph)
     said = fails(capsys, "quantize", tmp_path / "g.nir", "--blind", "-o", tmp_path / "p.nir")
-    assert "g.nir" in said and "node 'a' (Threshold)" in said
+    assert "g.nir: node 'a': reset to 0.5 has no hardware form" in said
 
 
 def test_without_an_extra_the_way_out_is_named(monkeypatch, tmp_path, capsys):

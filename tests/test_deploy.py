@@ -1,19 +1,22 @@
 """Lava computes what the reference says: every u, v, s and count, through its runtime and without it."""
 
+import json
 import subprocess
 import sys
 from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import Phase, example, given, settings
+from hypothesis import Phase, example, given, reject, settings
 from hypothesis import strategies as st
 
 import lavalier.deploy as deploy
-from lavalier.deploy import execute
+from lavalier.cli import main
+from lavalier.deploy.job import Job
 from lavalier.simulate import LI, LIF, Dense, Input, Program, reference
 from lavalier.simulate.errors import BadInput, LavaFailed, NotAvailable, Unsupported
 from lavalier.simulate.neurons import NEURONS
+from lavalier.simulate.pipeline import starts
 
 from . import programs
 from .programs import assert_equal
@@ -128,6 +131,70 @@ def apart(rng: np.random.Generator) -> Program:
     )
 
 
+def skipping(rng: np.random.Generator) -> Program:
+    """Binary and graded events that arrive over paths of one, two and three synapses; biases."""
+    return Program(
+        {"ear": Input((4,)), "eye": Input((3,), message_bits=24)},
+        {
+            "first": LIF((6,), dv=300, vth=80, bias_mant=rng.integers(-900, 900, 6)),
+            "second": LIF((5,), du=2000, dv=90, vth=70, bias_mant=600),
+            "out": LI((3,), dv=50, bias_mant=[-7, 0, 7]),
+        },
+        [
+            Dense("ear", "first", weights(rng, 6, 4)),
+            Dense("first", "second", weights(rng, 5, 6)),
+            Dense("eye", "second", weights(rng, 5, 3), -7),
+            Dense("second", "out", weights(rng, 3, 5)),
+            Dense("first", "out", weights(rng, 3, 6), 1),
+            Dense("ear", "out", weights(rng, 3, 4)),
+            Dense("eye", "out", weights(rng, 3, 3), -4),
+        ],
+        ["second", "out"],
+    )
+
+
+def looping(rng: np.random.Generator) -> Program:
+    """A population onto itself with two delays, a loop over two, and biases that never rest."""
+    return Program(
+        {"input": Input((4,))},
+        {
+            "ring": LIF((6,), du=3000, dv=200, vth=60, bias_mant=rng.integers(0, 2000, 6)),
+            "second": LIF((5,), dv=100, vth=70, bias_mant=900, bias_exp=1),
+            "out": LI((2,), dv=30),
+        },
+        [
+            Dense("input", "ring", weights(rng, 6, 4)),
+            Dense("ring", "ring", weights(rng, 6, 6), delay=1),
+            Dense("ring", "ring", weights(rng, 6, 6), -1, delay=4),
+            Dense("ring", "second", weights(rng, 5, 6)),
+            Dense("second", "ring", weights(rng, 6, 5), delay=2),
+            Dense("second", "out", weights(rng, 2, 5)),
+        ],
+        ["ring", "out"],
+    )
+
+
+def late(rng: np.random.Generator) -> Program:
+    """Delays of 62 steps: forward, skipping and around a loop; a population that starts at once."""
+    return Program(
+        {"input": Input((3,), message_bits=8)},
+        {
+            "hidden": LIF((4,), dv=100, vth=300, bias_mant=[0, 9, 90, 900]),
+            "waits": LIF((3,), dv=100, vth=90),
+            "out": LI((2,), dv=30),
+        },
+        [
+            Dense("input", "hidden", weights(rng, 4, 3), -3),
+            Dense("input", "waits", weights(rng, 3, 3), delay=3),
+            Dense("hidden", "hidden", weights(rng, 4, 4), delay=62),
+            Dense("hidden", "out", weights(rng, 2, 4), delay=62),
+            Dense("input", "out", weights(rng, 2, 3), -2, delay=62),
+            Dense("waits", "out", weights(rng, 2, 3)),
+        ],
+        ["out", "waits"],
+    )
+
+
 def events(rng: np.random.Generator, program: Program, batch: int, steps: int) -> dict:
     """Draw events of every size for every input, the largest among them."""
     drawn = {}
@@ -139,31 +206,61 @@ def events(rng: np.random.Generator, program: Program, batch: int, steps: int) -
     return drawn
 
 
-@needs_lava
-@pytest.mark.lava
-@pytest.mark.parametrize(
-    "draw, batch, steps",
-    [
-        (leaky, 3, 17),
-        (current, 3, 12),
-        (current, 2, 2),
-        (graded, 2, 15),
-        (overflowing, 2, 25),
-        (joined, 2, 14),
-        (apart, 3, 9),
-        (leaky, 6, 1),
-        (joined, 1, 1),
-    ],
-)
-def test_lava_equals_the_reference(draw, batch: int, steps: int) -> None:
+CASES = [
+    (leaky, 3, 17),
+    (current, 3, 12),
+    (current, 2, 2),
+    (graded, 2, 15),
+    (overflowing, 2, 25),
+    (joined, 2, 14),
+    (apart, 3, 9),
+    (leaky, 6, 1),
+    (joined, 1, 1),
+    (skipping, 3, 12),
+    (skipping, 4, 1),
+    (looping, 4, 11),
+    (looping, 5, 2),
+    (looping, 4, 1),
+    (late, 2, 70),
+]
+
+
+def case(draw, batch: int, steps: int) -> tuple[Program, dict[str, np.ndarray], tuple[str, ...]]:
+    """A Program, events for it, and all that can be recorded."""
     rng = np.random.default_rng([batch, steps, *draw.__name__.encode()])
     program = draw(rng)
-    x = events(rng, program, batch, steps)
-    expected = reference.run(program, x, record=program.populations)
-    got = deploy.run(program, x, record=program.populations)
-    assert_equal(expected, got)
+    return program, events(rng, program, batch, steps), tuple(program.populations)
+
+
+@needs_lava
+@pytest.mark.lava
+@pytest.mark.parametrize("draw, batch, steps", CASES)
+def test_lava_equals_the_reference(draw, batch: int, steps: int) -> None:
+    job = case(draw, batch, steps)
+    expected = reference.run(*job)
+    assert_equal(expected, deploy.run(*job))
     if draw is overflowing:
         assert expected.counts.total("wraps") and expected.counts.total("saturations")
+
+
+@needs_lava
+@pytest.mark.lava
+def test_lavas_models_equal_the_reference() -> None:
+    jobs = [case(*chosen) for chosen in CASES]
+    for job, got in zip(jobs, deploy.run_models_many(jobs), strict=True):
+        assert_equal(reference.run(*job), got)
+    assert_equal(reference.run(*jobs[-1]), deploy.run_models(*jobs[-1]))
+
+
+def drawn_job(data: st.DataObject) -> tuple[Program, dict[str, np.ndarray], tuple[str, ...]]:
+    """Draw a Program that fits on hardware, events, and the length of a sample."""
+    program = data.draw(programs.programs(kinds=(LIF,)))
+    try:
+        starts(program)
+    except Unsupported:
+        reject()
+    x = data.draw(programs.events(program, data.draw(st.sampled_from([8, 1, 2, 3, 70]))))
+    return program, x, tuple(program.populations)
 
 
 @needs_lava
@@ -171,7 +268,8 @@ def test_lava_equals_the_reference(draw, batch: int, steps: int) -> None:
 @settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(st.data())
 def test_lava_equals_the_reference_on_drawn_programs(data: st.DataObject) -> None:
-    check_drawn(data)
+    job = drawn_job(data)
+    assert_equal(reference.run(*job), deploy.run(*job))
 
 
 @needs_lava
@@ -180,14 +278,25 @@ def test_lava_equals_the_reference_on_drawn_programs(data: st.DataObject) -> Non
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_lava_equals_the_reference_on_many_drawn_programs(data: st.DataObject) -> None:
-    check_drawn(data)
+    job = drawn_job(data)
+    assert_equal(reference.run(*job), deploy.run(*job))
 
 
-def check_drawn(data: st.DataObject) -> None:
-    program = data.draw(programs.programs(loops=False, kinds=(LIF,)))
-    x = data.draw(programs.events(program))
-    expected = reference.run(program, x, record=program.populations)
-    assert_equal(expected, deploy.run(program, x, record=program.populations))
+@needs_lava
+@pytest.mark.lava
+@pytest.mark.parametrize("n", [60, pytest.param(3000, marks=pytest.mark.slow)])
+def test_lavas_models_equal_the_reference_on_drawn_programs(n: int) -> None:
+    jobs = []
+
+    @settings(max_examples=n, deadline=None, derandomize=True, phases=[Phase.generate])
+    @given(st.data())
+    def draw(data: st.DataObject) -> None:
+        jobs.append(drawn_job(data))
+
+    draw()
+    assert any("own Line + stock Dense" in deploy.processes_of(program).values() for program, *_ in jobs)
+    for job, got in zip(jobs, deploy.run_models_many(jobs), strict=True):
+        assert_equal(reference.run(*job), got)
 
 
 @needs_lava
@@ -311,16 +420,19 @@ def lava_synapse(stock, matrix, sent, exp: int, bits: int, message_bits: int) ->
 @pytest.mark.lava
 def test_an_exception_inside_lava_comes_back_in_one_line(capfd, monkeypatch) -> None:
     program = leaky(np.random.default_rng(2))
-    honest = execute._write_job
+    honest = Job.write
 
-    def spoiled(recording, events) -> None:
-        honest(recording, events)
+    def spoiled(job, folder):
+        recording = honest(job, folder)
         # rows of the wrong width: the source raises when Lava sends the first of them
         np.save(recording.events(next(iter(program.inputs))), np.zeros((5, 3), np.int32))
+        return recording
 
-    monkeypatch.setattr(execute, "_write_job", spoiled)
+    monkeypatch.setattr(Job, "write", spoiled)
     with pytest.raises(LavaFailed, match=r"deploy: Lava failed in '\w+': \w+Error: [^\n]+\Z"):
         deploy.run(program, np.zeros((1, 5, 5), int))
+    with pytest.raises(LavaFailed, match=r"deploy: Lava failed: \w+Error: [^\n]+\Z"):
+        deploy.run_models(program, np.zeros((1, 5, 5), int))
     assert capfd.readouterr() == ("", "")
 
 
@@ -345,19 +457,54 @@ def test_what_cannot_run_is_refused_with_the_reason() -> None:
 
 @needs_lava
 @pytest.mark.lava
-def test_a_skip_connection_is_refused_by_name() -> None:
+def test_a_loop_with_more_synapses_than_steps_is_refused_by_name() -> None:
     program = Program(
         {"input": Input((2,))},
-        {"hidden": LIF((2,)), "out": LI((1,))},
+        {"a": LIF((2,)), "b": LIF((2,))},
         [
-            Dense("input", "hidden", np.ones((2, 2), int) * 2),
-            Dense("hidden", "out", [[2, 2]]),
-            Dense("input", "out", [[2, 2]]),
+            Dense("input", "a", np.ones((2, 2), int) * 2),
+            Dense("a", "b", np.eye(2) * 2),
+            Dense("b", "a", np.eye(2) * 2, delay=1),
         ],
-        ["out"],
+        ["b"],
     )
-    with pytest.raises(Unsupported, match="'input -> out' is delayed or skips a population"):
-        deploy.run(program, np.zeros((1, 3, 2), int))
+    for run in (deploy.run, deploy.run_models):
+        with pytest.raises(Unsupported, match="the loop of .* passes more synapses"):
+            run(program, np.zeros((1, 3, 2), int))
+
+
+@needs_lava
+@pytest.mark.lava
+def test_the_command_says_which_processes_ran(tmp_path, capsys) -> None:
+    looping(np.random.default_rng(6)).save(tmp_path / "p.nir")
+    np.save(tmp_path / "x.npy", np.ones((2, 5, 4)))
+    run = ["deploy", str(tmp_path / "p.nir"), "--input", str(tmp_path / "x.npy"), "--check"]
+    assert main(run) == 0
+    said = "1 own Source, 3 stock LIFReset, 3 stock Dense, 3 own Line + stock Dense"
+    assert f"note: Lava's processes: {said}\n" in capsys.readouterr().out
+    assert main([*run, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["processes"]["ring -> ring +4"] == "own Line + stock Dense"
+
+
+def test_it_says_which_processes_run() -> None:
+    said = deploy.processes_of(looping(np.random.default_rng(5)))
+    assert said["input"] == "own Source" and said["out"] == said["ring"] == "stock LIFReset"
+    assert said["input -> ring"] == said["ring -> second"] == "stock Dense"
+    assert said["ring -> ring +1"] == said["second -> ring +2"] == "own Line + stock Dense"
+    said = deploy.processes_of(skipping(np.random.default_rng(5)))
+    assert said["second -> out"] == "stock Dense" and said["ear -> out"] == "own Line + stock Dense"
+
+
+@pytest.mark.lava
+def test_models_that_wait_for_each_other_are_an_error(stock) -> None:
+    from lavalier.deploy.driving import drive
+    from lavalier.deploy.processes.process import Line
+
+    a, b = (Line(size=1, wait=0, delay=0, start=0, interval=1, name=name) for name in "ab")
+    a.s_out.connect(b.s_in)
+    b.s_out.connect(a.s_in)
+    with pytest.raises(LavaFailed, match="its models wait for each other"):
+        list(drive([a, b], 1))
 
 
 def test_without_lava_it_says_how_to_install_it(monkeypatch) -> None:
@@ -373,10 +520,12 @@ def test_without_lava_it_says_how_to_install_it(monkeypatch) -> None:
         deploy.run(leaky(np.random.default_rng(4)), np.zeros((1, 4, 5), int))
 
 
-def test_every_neuron_type_has_a_lava_process() -> None:
+def test_every_neuron_and_connection_type_has_a_lava_process() -> None:
+    from lavalier.deploy.connections import SYNAPSES
     from lavalier.deploy.neurons import PROCESSES
 
     assert NEURONS and set(PROCESSES) == set(NEURONS.values())
+    assert set(SYNAPSES) == {Dense}
 
 
 def test_importing_deploy_needs_neither_lava_nor_torch() -> None:

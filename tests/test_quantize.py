@@ -12,7 +12,8 @@ from lavalier.simulate import LI, LIF, Program, run
 from lavalier.simulate.connections import weight_step
 from lavalier.simulate.errors import BadInput, OutOfRange, Unsupported
 from lavalier.simulate.network import network_of
-from lavalier.simulate.program_nir import to_nir
+from lavalier.simulate.neurons import PLIF, LIFNoReset, LIFSubtract
+from lavalier.simulate.program_nir import from_nir, to_nir
 
 from .programs import programs
 
@@ -55,10 +56,11 @@ def test_every_register_is_within_half_a_step(seed, bits, calibrated, scale):
         assert connection.num_weight_bits == bits
         weights = np.ldexp(connection.weights.astype(float), connection.weight_exp)
         # the scale is what the rounded weights say it is: threshold and bias must follow it
-        big = np.abs(p.weights[connection.source]) > 0.3 * np.abs(p.weights[connection.source]).max()
+        floats = p.weights[connection.source, 0]
+        big = np.abs(floats) > 0.3 * np.abs(floats).max()
         unclipped = big & (np.abs(connection.weights) < 256 - weight_step(bits))
         if bits == 8 and unclipped.sum() > 5:
-            slope = np.median(weights[unclipped] / p.weights[connection.source][unclipped])
+            slope = np.median(weights[unclipped] / floats[unclipped])
             assert np.abs(neuron.bias / 64 - slope * p.bias).max() <= 0.02 * slope * np.abs(p.bias).max() + 1
             if isinstance(neuron, LIF):
                 assert np.abs(neuron.vth / p.threshold / slope - 1).max() < 0.02
@@ -204,3 +206,128 @@ def test_weight_bits_have_limits(bits):
 def test_readout_is_an_integrator():
     assert isinstance(export.quantize(network(0)).populations["readout"], LI)
     assert isinstance(export.quantize(network(0)), Program)
+
+
+def grid(rng: np.random.Generator, n_out: int, n_in: int) -> np.ndarray:
+    return 2.0 * rng.integers(-60, 61, (n_out, n_in))
+
+
+def on_the_grid(node: nir.NIRNode | None, **policy) -> tuple[nir.NIRGraph, np.ndarray]:
+    """Return a recurrent network whose floats are integers already, and events for it."""
+    rng = np.random.default_rng(0)
+    full = np.ones(6)
+    neuron = nir.LIF(tau=2e-3 * full, r=2 * full, v_leak=0 * full, v_threshold=90 * full)
+    nodes = {
+        "in": nir.Input({"input": np.array([5])}),
+        "w": nir.Affine(grid(rng, 6, 5), 4.0 * rng.integers(-3, 4, 6)),
+        "n": neuron if node is None else node,
+        "back": nir.Linear(grid(rng, 6, 6)),
+        "out": nir.Output({"output": np.array([6])}),
+    }
+    edges = [("in", "w"), ("w", "n"), ("n", "back"), ("back", "n"), ("n", "out")]
+    graph = nir.NIRGraph(nodes, edges, type_check=False)
+    graph.metadata = {"dt": 1e-3, **policy}
+    return graph, rng.integers(0, 2, (4, 60, 5))
+
+
+@pytest.mark.parametrize(
+    "policy, kind",
+    [
+        ({}, LIF),
+        ({"compare": ">="}, PLIF),
+        ({"reset": "none"}, LIFNoReset),
+        ({"reset": "subtract-delayed"}, LIFSubtract),
+        ({"recurrent_bias": "late"}, LIF),
+    ],
+)
+def test_a_recurrent_graph_on_the_grid_keeps_its_integers_and_spikes(policy, kind):
+    graph, x = on_the_grid(None, **policy)
+    program = export.quantize(graph)
+    assert type(program.populations["n"]) is kind and program.populations["n"].vth.tolist() == [90] * 6
+    assert {c.name: c.delay for c in program.connections} == {"in -> n": 0, "n -> n +1": 1}
+    # halves round toward zero in 64ths of a weight: spikes are the floats' nearly everywhere
+    spikes = run(graph, x).output
+    assert spikes.any() and (run(program, x).output != spikes).mean() < 0.02
+
+
+def test_a_threshold_node_is_a_population_without_memory():
+    graph, x = on_the_grid(nir.Threshold(np.full(6, 90.0)))
+    graph.edges.remove(("back", "n"))
+    program = export.quantize(graph)
+    assert program.populations["n"].dv.tolist() == [4096] * 6
+    assert np.array_equal(run(program, x).output, run(graph, x).output)
+
+
+def test_delays_in_a_loop_are_those_of_its_connection():
+    graph, x = on_the_grid(None)
+    graph.nodes["d"] = nir.Delay(np.full(6, 3e-3))
+    graph.edges.remove(("n", "back"))
+    graph.edges += [("n", "d"), ("d", "back")]
+    program = export.quantize(graph)
+    assert [c.delay for c in program.connections] == [0, 3]
+    graph.nodes["d"].delay[0] = 1e-3
+    with pytest.raises(Unsupported, match="node 'd': delays that differ in a node"):
+        export.quantize(graph)
+
+
+def test_convolutions_and_pools_become_one_matrix():
+    rng = np.random.default_rng(0)
+    weight, ones = 2.0 * rng.integers(-20, 21, (3, 2, 3, 3)), np.ones((3, 4, 3))
+    pool = nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))
+    nodes = {
+        "in": nir.Input({"input": np.array([2, 8, 6])}),
+        "conv": nir.Conv2d((8, 6), weight, 1, 1, 1, 1, np.zeros(3)),
+        "pool": pool,
+        "n": nir.IF(r=1e3 * ones, v_threshold=100 * ones),
+        "flat": nir.Flatten({"input": np.array([3, 4, 3])}, 0, -1),
+        "w": nir.Linear(grid(rng, 4, 36)),
+        "out_n": nir.I(r=np.full(4, 1e3)),
+        "out": nir.Output({"output": np.array([4])}),
+    }
+    names = list(nodes)
+    graph = nir.NIRGraph(nodes, list(zip(names, names[1:], strict=False)), type_check=False)
+    graph.metadata = {"dt": 1e-3}
+    program = export.quantize(graph)
+    x = rng.integers(0, 2, (3, 20, 2, 8, 6))
+    assert program.populations["n"].shape == (3, 4, 3)
+    trace, floats = run(program, x, record=["n"]), run(graph, x, record=["n"])
+    assert np.array_equal(trace.spikes["n"], floats.spikes["n"]) and trace.spikes["n"].any()
+    assert np.array_equal(trace.output / 64, floats.output)
+    assert from_nir(to_nir(program)) == program
+
+
+@pytest.mark.parametrize("reset, delay, kind", [("subtract", True, LIFSubtract), ("none", True, LIFNoReset)])
+@pytest.mark.parametrize("cell", ["Leaky", "Synaptic"])
+def test_resets_that_from_torch_writes_in_parts_are_one_population(reset, delay, kind, cell):
+    import snntorch as snn
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    options = {"beta": 0.9, "reset_mechanism": reset, "reset_delay": delay, "init_hidden": True}
+    options |= {"alpha": 0.5} if cell == "Synaptic" else {}
+    module = nn.Sequential(nn.Linear(12, 9, bias=cell == "Leaky"), getattr(snn, cell)(**options))
+    x = (torch.rand(8, 50, 12) < 0.3).float()
+    graph = export.from_torch(module, x)
+    program = export.quantize(graph, x.numpy())
+    (neuron,) = program.populations.values()
+    assert type(neuron) is kind
+    spikes = run(graph, x.numpy()).output
+    assert spikes.any() and (run(program, x.numpy()).output != spikes).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    "policy, message",
+    [
+        (
+            {"reset": "subtract"},
+            "node 'n': reset 'subtract' has no hardware form; 'zero', 'subtract-delayed'",
+        ),
+        ({"output_lag": 1}, "the graph's output_lag is 1"),
+        ({"compare": ">=", "reset": "none"}, "compare '>=' has a hardware form with reset 'zero' only"),
+    ],
+)
+def test_policies_without_a_hardware_form_are_refused(policy, message):
+    graph, _ = on_the_grid(None, **policy)
+    with pytest.raises(Unsupported, match=message):
+        export.quantize(graph)

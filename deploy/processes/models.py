@@ -1,4 +1,4 @@
-"""What runs in Lava's processes: the source, and the stock neuron with a recorder at its side.
+"""What runs in Lava's processes: source and line, and the stock neuron with a recorder at its side.
 
 The arithmetic is Lava's own. The recorder writes u, v and s after the stock step into memory-mapped
 files; Lava's own way, RefPorts, takes 2.5 times as long per step (measured).
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from lava.magma.core.decorator import implements, requires
 from lava.magma.core.model.py.model import PyLoihiProcessModel
-from lava.magma.core.model.py.ports import PyOutPort
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort
 from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
@@ -20,7 +20,7 @@ from lava.proc.lif.models import PyLifResetModelBitAcc
 from lava.proc.lif.process import LIFReset
 
 # absolute: Lava looks for models by executing this file outside its package
-from lavalier.deploy.processes.process import Source
+from lavalier.deploy.processes.process import Line, Source
 
 
 @implements(proc=Source, protocol=LoihiProtocol)
@@ -39,6 +39,28 @@ class SourceModel(PyLoihiProcessModel):
         """Send one row."""
         row = self.time_step - 1
         self.s_out.send(self.rows[row] if row < len(self.rows) else self.silence)
+
+
+@implements(proc=Line, protocol=LoihiProtocol)
+@requires(CPU)
+class LineModel(PyLoihiProcessModel):
+    """A ring of `wait + 1` rows."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
+
+    def __init__(self, proc_params) -> None:
+        super().__init__(proc_params)
+        self.rows = np.zeros((proc_params["wait"] + 1, proc_params["size"]), np.int32)
+        self.offset, self.interval = proc_params["start"], proc_params["interval"]
+        self.in_time = self.interval - proc_params["delay"]
+
+    def run_spk(self) -> None:
+        """Keep the row that comes, send the oldest."""
+        row = self.s_in.recv()
+        step = (self.time_step - 1 - self.offset) % self.interval
+        self.rows[self.time_step % len(self.rows)] = row if step < self.in_time else 0
+        self.s_out.send(self.rows[(self.time_step + 1) % len(self.rows)])
 
 
 class Recorder:

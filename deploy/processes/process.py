@@ -1,6 +1,6 @@
-"""Bulk input as a Lava process. Lava executes every file beside it at compile time: only models here."""
+"""Our own Lava processes. Lava executes every file beside them at compile time: only models here."""
 
-from lava.magma.core.process.ports.ports import OutPort
+from lava.magma.core.process.ports.ports import InPort, OutPort  # codespell:ignore
 from lava.magma.core.process.process import AbstractProcess
 
 
@@ -17,4 +17,25 @@ class Source(AbstractProcess):
 
     def __init__(self, path: str, size: int, name: str) -> None:
         super().__init__(path=path, size=size, name=name)
+        self.s_out = OutPort((size,))
+
+
+class Line(AbstractProcess):
+    """Sends what it receives some steps later, without what would arrive in the next sample.
+
+    Parameters
+    ----------
+    size : int
+    wait : int
+        Steps; 0 sends it on at once.
+    delay : int
+        Of the connection: what its source sends in the last `delay` steps of a sample is dropped.
+    start, interval : int
+        Lava's step, counted from 0, at which a sample begins for the source; steps of a sample.
+    name : str
+    """
+
+    def __init__(self, size: int, wait: int, delay: int, start: int, interval: int, name: str) -> None:
+        super().__init__(size=size, wait=wait, delay=delay, start=start, interval=interval, name=name)
+        self.s_in = InPort((size,))  # codespell:ignore
         self.s_out = OutPort((size,))

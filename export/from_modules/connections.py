@@ -54,8 +54,8 @@ def connections(layers: dict[str, Layer], output: Sequence[Step]) -> list[Connec
         # a layer without states may pause at the ends: nobody takes what it would give there
         if calls > n_steps or (layer.has_states and calls < n_steps):
             raise Unsupported(
-                f"layer '{name}' ran {calls} times in {n_steps} steps; if it stands in several places, give each "
-                "its own"
+                f"layer '{name}' ran {calls} times in {n_steps} steps; if it stands in several places, give "
+                "each its own"
             )
         found += _pattern(name, layer.given)
     return found + _pattern(OUTPUT, output)
