@@ -17,6 +17,7 @@ _NAMES = {
     "Counts": ".trace",
     "LavalierError": ".errors",
     "run": ".execute",
+    "Session": ".session",
     "compare": ".comparison",
     "Comparison": ".comparison",
     "energy": ".pricing",

@@ -49,7 +49,7 @@ def run(
     threads = (os.cpu_count() or 1) if threads is None else threads
     if threads < 1:
         raise BadInput(f"threads = {threads} must be at least 1")
-    job = _Job(program, events, record)
+    job = Job(program, events, record)
     job.run(threads)
     return job.trace()
 
@@ -68,7 +68,7 @@ class _Kept:
         }
 
 
-class _Job:
+class Job:
     """One run: the plan, the whole batch of events, and room for what is kept."""
 
     def __init__(self, program: Program, events: dict[str, np.ndarray], record: tuple[str, ...]) -> None:
@@ -101,11 +101,7 @@ class _Job:
             scratch = Scratch.of(self.plan)
             for begin in waiting:
                 end = min(begin + each, self.batch)
-                kernels.run_samples(
-                    self.plan, scratch, begin, end, self.events,
-                    self.spikes.values, self.messages.values, self.u.values, self.v.values,
-                    self.link_counts, self.layer_counts,
-                )  # fmt: skip
+                self.run_samples(scratch, begin, end, 0)
 
         if threads == 1 or each >= self.batch:
             work()
@@ -113,6 +109,14 @@ class _Job:
             with ThreadPoolExecutor(threads) as pool:
                 for worker in [pool.submit(work) for _ in range(threads)]:
                     worker.result()
+
+    def run_samples(self, scratch: Scratch, begin: int, end: int, done: int) -> None:
+        """Run some samples; one of which `done` steps were run goes on from what its scratch holds."""
+        kernels.run_samples(
+            self.plan, scratch, begin, end, done, self.events,
+            self.spikes.values, self.messages.values, self.u.values, self.v.values,
+            self.link_counts, self.layer_counts,
+        )  # fmt: skip
 
     def trace(self) -> Trace:
         """Return what was kept, in the shapes of the populations."""

@@ -57,7 +57,9 @@ def kernel(function: Any) -> Any:
 
 
 @kernel
-def run_samples(plan, scratch, begin, end, events, spikes, messages, us, vs, link_counts, layer_counts):
+def run_samples(
+    plan, scratch, begin, end, done, events, spikes, messages, us, vs, link_counts, layer_counts
+):  # fmt: skip
     """Run some samples, step by step through all layers. Nothing is checked here.
 
     Parameters
@@ -68,6 +70,8 @@ def run_samples(plan, scratch, begin, end, events, spikes, messages, us, vs, lin
         Of this plan and of no other thread.
     begin, end : int
         The samples to run, of a batch.
+    done : int
+        Steps that the one sample of this scratch has taken already; 0: each sample starts anew.
     events : uint8 (batch, steps, bytes)
         As `event_bytes` returns them.
     spikes : uint8
@@ -85,15 +89,16 @@ def run_samples(plan, scratch, begin, end, events, spikes, messages, us, vs, lin
     row = end_of_row.sent + end_of_row.lanes * max(1, end_of_row.planes)
     rows = scratch.sent.size // row  # what is left is less than a row
     for b in range(begin, end):
-        _copy(plan.u0, scratch.u)
-        _copy(plan.v0, scratch.v)
-        scratch.e[:] = 0
-        scratch.held[:] = 0
-        scratch.rest[:] = 0
         scratch.counted[:] = 0
-        if rows > 1:
+        if done == 0:
+            _copy(plan.u0, scratch.u)
+            _copy(plan.v0, scratch.v)
+            scratch.e[:] = 0
+            scratch.held[:] = 0
+            scratch.rest[:] = 0
+        if done == 0 and rows > 1:
             scratch.sent[:] = 0
-        here = 0
+        here = (done % rows) * row
         for t in range(steps):
             _copy(window(events, (b * steps + t) * inputs, inputs), window(scratch.sent, here, inputs))
             for p in range(plan.layers.size):
