@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lavalier.simulate import Dense, Input, Program, fast, kernels, reference
 from lavalier.simulate.errors import BadInput
-from lavalier.simulate.neurons import LIF
+from lavalier.simulate.neurons import LIF, NEURONS
 from lavalier.simulate.ranges import DECAY_ONE, V_MAX
 
 from .programs import assert_equal, ends_often, events, programs, register
@@ -188,3 +188,19 @@ def test_bad_input_is_one_clear_error(x, message):
 def test_unknown_population_to_record():
     with pytest.raises(BadInput, match="no population 'c'; there are a, b"):
         fast.run(wide_program(), np.zeros((1, 1, 300)), record=["c"])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in NEURONS.values() if "vth" in kind.registers()])
+def test_every_neuron_at_its_threshold(kind):
+    """Input of 4, 5 and 6 against a threshold of 5; then nothing, which shows what was reset."""
+    program = Program(
+        inputs={"in": Input((1,))},
+        populations={"n": kind((3,), vth=5)},
+        connections=(Dense("in", "n", [[8], [10], [12]], weight_exp=-1),),
+        outputs=("n",),
+    )
+    x = np.array([[[1], [0], [0]]])
+    trace = fast.run(program, x, ("n",))
+    assert_equal(trace, reference.run(program, x, ("n",)))
+    sent = trace.output[0, 0].tolist()
+    assert (sent[0], bool(sent[1]), bool(sent[2])) == (0, kind.__name__ == "PLIF", True)
