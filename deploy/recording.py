@@ -1,17 +1,16 @@
 """The files of a run: events in, u, v and s of every population out, a row for each of Lava's steps."""
 
-import pickle
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..simulate.pipeline import starts
 from ..simulate.program import Program
+from .handover import hand_over, take_over
 from .pipeline import total_steps
 
-JOB, CLOCK = "job", "steps"
+PROGRAM, SHAPE, CLOCK = "program.npz", "shape", "steps"
 KINDS = {"u": np.int32, "v": np.int32, "s": np.uint8}
 
 
@@ -48,16 +47,14 @@ class Recording:
         """Write what the worker reads."""
         for name, values in events.items():
             np.save(self.events(name), values.reshape(-1, values.shape[-1]))
-        # not as NIR: the folder is this user's alone, and thousands of small Programs pass through here
-        parts = {field.name: getattr(self.program, field.name) for field in fields(self.program)}
-        parts = {name: dict(part) if isinstance(part, Mapping) else part for name, part in parts.items()}
-        (self.folder / JOB).write_bytes(pickle.dumps((parts, self.batch, self.steps)))
+        hand_over(self.program, self.folder / PROGRAM)
+        (self.folder / SHAPE).write_text(f"{self.batch} {self.steps}")
 
     @staticmethod
     def load(folder: Path) -> "Recording":
         """Read what `write` wrote, but the events."""
-        parts, batch, steps = pickle.loads((folder / JOB).read_bytes())
-        return Recording(folder, Program(**parts), batch, steps)
+        batch, steps = map(int, (folder / SHAPE).read_text().split())
+        return Recording(folder, take_over(folder / PROGRAM), batch, steps)
 
     def create(self) -> None:
         """Make the files that Lava's processes fill."""

@@ -1,12 +1,13 @@
 """A graph from outside as its author meant it: older habits understood, every shape stated.
 
-Older exporters counted the batch axis in a Flatten, or in the shape of an Input. A graph that does not
-hold together as it stands is tried without that axis; if exactly one reading fits, that one is taken and
-noted in the graph's metadata under "read_as".
+Exporters count the batch axis in a Flatten, or batch and time in the shape of an Input. A graph that does
+not hold together as it stands is tried without them; if exactly one reading fits, that one is taken and noted
+in the graph's metadata under "read_as".
 """
 
 from collections.abc import Callable
 from copy import copy
+from functools import partial
 
 import nir
 import numpy as np
@@ -82,16 +83,19 @@ def _flatten_without_batch(node: nir.NIRNode) -> bool:
     return True
 
 
-def _input_without_batch(node: nir.NIRNode) -> bool:
+def _input_without(n_axes: int, node: nir.NIRNode) -> bool:
     shape = np.ravel(node.input_type["input"]) if isinstance(node, nir.Input) else ()
-    if len(shape) < 2 or shape[0] != 1:
+    if len(shape) <= n_axes:
         return False
-    node.input_type = {"input": shape[1:]}
+    node.input_type = {"input": shape[n_axes:]}  # type: ignore[union-attr]
     return True
 
 
+_one, _two = partial(_input_without, 1), partial(_input_without, 2)
 READINGS: dict[str, tuple[Change, ...]] = {
     "Flatten counts the batch axis": (_flatten_without_batch,),
-    "Input counts the batch axis": (_input_without_batch,),
-    "Input and Flatten count the batch axis": (_input_without_batch, _flatten_without_batch),
+    "Input counts the batch axis": (_one,),
+    "Input counts batch and time": (_two,),
+    "Input and Flatten count the batch axis": (_one, _flatten_without_batch),
+    "Input counts batch and time, Flatten the batch axis": (_two, _flatten_without_batch),
 }

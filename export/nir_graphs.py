@@ -20,6 +20,8 @@ def read(
     order: str | None = None,
     recurrent_bias: str | bool | None = None,
     output_lag: int | None = None,
+    gain: str | None = None,
+    spikes: str | None = None,
 ) -> nir.NIRGraph:
     """Read a NIR graph, checked, with an explicit policy.
 
@@ -34,7 +36,7 @@ def read(
         A framework's convention (`simulate.policy.PRESETS`).
     dt : float, seconds, optional
         Duration of a step.
-    reset, decay, compare, order, recurrent_bias, output_lag : optional
+    reset, decay, compare, order, recurrent_bias, output_lag, gain, spikes : optional
         As the attributes of `simulate.policy.Policy`; reset = "v_reset" is "zero", recurrent_bias =
         True is "kept" and False "dropped".
 
@@ -64,6 +66,8 @@ def read(
             order=order,
             recurrent_bias=recurrent_bias,
             output_lag=output_lag,
+            gain=gain,
+            spikes=spikes,
         )
         state(graph, policy)
         return complete(graph)

@@ -48,6 +48,8 @@ POLICY = {
     "order": Annotated[str | None, typer.Option(help="i-then-v, v-then-i or decay-after-input.")],
     "recurrent_bias": Annotated[str | None, typer.Option(help="kept, late or dropped.")],
     "output_lag": Annotated[int | None, typer.Option(help="0 or 1: steps by which spikes leave late.")],
+    "gain": Annotated[str | None, typer.Option(help="stored, unit or norse: whether r and w_in count.")],
+    "spikes": Annotated[str | None, typer.Option(help="single or multiple in a step.")],
 }
 
 

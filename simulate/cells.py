@@ -47,25 +47,29 @@ def discretize(node: nir.NIRNode, policy: Policy) -> Dynamics:
     Unsupported
         v_leak or v_reset is not 0, or a threshold is not positive, where the convention needs it to be.
     """
-    unit = policy.gain == "unit"
     threshold, reset = (_float64(getattr(node, name, None)) for name in ("v_threshold", "v_reset"))
     if policy.spikes == "multiple" and threshold is not None and reset is not None:
         if np.any(reset) or np.any(threshold <= 0):
             raise Unsupported("spikes = 'multiple' needs v_reset = 0 and a positive v_threshold")
     if isinstance(node, (nir.I, nir.IF)):
-        one, r = np.ones(node.r.shape), np.asarray(node.r, float)
-        gain = one if unit else _nearest(r * policy.dt)
+        one = np.ones(node.r.shape)
+        gain = _nearest(node.r * policy.dt) if policy.gain == "stored" else one
         return Dynamics(None, one, one, gain, 0 * one, threshold, reset)
+    if policy.gain != "stored" and np.any(node.v_leak):  # type: ignore[attr-defined]
+        raise Unsupported(f"v_leak is not 0; the convention gain = '{policy.gain}' knows no such leak")
     cuba = isinstance(node, (nir.CubaLI, nir.CubaLIF))
     beta, share = _decay(node.tau_mem if cuba else node.tau, policy)  # type: ignore[attr-defined]
     alpha, share_in = _decay(node.tau_syn, policy) if cuba else (None, np.ones(1))  # type: ignore[attr-defined]
-    if unit:
-        if np.any(node.v_leak):  # type: ignore[attr-defined]
-            raise Unsupported("v_leak is not 0; the convention gain = 'unit' has no leak")
-        return Dynamics(alpha, np.ones(1), beta, np.ones(1), np.zeros(1), threshold, reset)
-    w_in = _nearest(node.w_in * share_in) if cuba else share_in  # type: ignore[attr-defined]
-    gain, leak = _nearest(node.r * share), (1 - beta) * node.v_leak  # type: ignore[attr-defined]
-    return Dynamics(alpha, w_in, beta, gain, leak, threshold, reset)
+    r, w_in = node.r, node.w_in if cuba else 1.0  # type: ignore[attr-defined]
+    if policy.gain == "unit":
+        share, r, share_in, w_in = np.ones(1), 1.0, np.ones(1), 1.0
+    elif policy.gain == "norse" and not cuba:
+        r = 1.0
+    gain = _nearest(r * share)
+    if policy.order == "decay-after-input" and not cuba:
+        gain = gain * beta
+    leak = (1 - beta) * node.v_leak  # type: ignore[attr-defined]
+    return Dynamics(alpha, _nearest(w_in * share_in), beta, gain, leak, threshold, reset)
 
 
 def _float64(values: np.ndarray | None) -> np.ndarray | None:

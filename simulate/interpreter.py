@@ -93,12 +93,14 @@ def _inputs(network: Network, x: np.ndarray | Mapping[str, np.ndarray]) -> dict[
     names = network.flat.inputs
     given = x if isinstance(x, Mapping) else dict.fromkeys(names[:1], x)
     if sorted(given) != sorted(names):
-        raise BadInput(f"inputs are {list(names)}, x has {list(given)}")
+        raise BadInput(f"inputs are {list(names)}, x has {list(given)}; give {{input name: array}}")
     arrays = {name: np.asarray(values) for name, values in given.items()}
     single = all(a.dtype == np.float32 for a in arrays.values())
     for name, values in arrays.items():
-        if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
-            raise BadInput(f"input '{name}': x must hold finite numbers, not {values.dtype}")
+        if values.dtype.kind not in "biuf":
+            raise BadInput(f"input '{name}': x holds {values.dtype}, not numbers")
+        if not np.isfinite(values).all():
+            raise BadInput(f"input '{name}': x holds {values[~np.isfinite(values)].flat[0]}")
         shape = network.shapes[name]
         if values.ndim < 2 or values.shape[2:] != shape:
             sizes = ", ".join(map(str, shape))

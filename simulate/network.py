@@ -152,11 +152,13 @@ def _check_numbers(node: nir.NIRNode, policy: Policy) -> None:
         if not np.isfinite(values).all():
             wrong = values[~np.isfinite(values)].flat[0]
             raise BadInput(f"{field} holds {wrong}, which is not a number to compute with")
-        if field in TIME_CONSTANTS and np.any(values < policy.dt * (1 - 1e-9)):
+        if field in TIME_CONSTANTS:
             least = f"{field} = {values.min():g} s"
             if np.any(values <= 0):
                 raise BadInput(f"{least} must be positive")
-            raise BadInput(f"{least} is below dt = {policy.dt:g} s; give its own dt")
+            # an exponential decay takes any time constant
+            if policy.decay == "euler" and np.any(values < policy.dt * (1 - 1e-9)):
+                raise BadInput(f"{least} is below dt = {policy.dt:g} s; give its own dt")
         if field == "delay" and np.any(values < 0):
             raise BadInput(f"delay = {values.min():g} s is negative")
     if isinstance(node, nir.Delay):

@@ -154,7 +154,8 @@ def _shape(name: str, value: Any) -> tuple[int, ...]:
 def _parameter(name: str, value: Any) -> np.ndarray:
     values = _numbers(name, value)
     if (bad := values[~np.isfinite(values)]).size:
-        way_out = "; a neuron without leak is an IF or I" if name in ("tau", "tau_mem") else ""
+        endless = name in ("tau", "tau_mem") and np.isinf(bad[0])
+        way_out = "; a neuron without leak is an IF or I" if endless else ""
         raise BadInput(f"{name} = {bad[0]} must be finite{way_out}")
     if name.startswith("tau") and (bad := values[values <= 0]).size:
         raise BadInput(f"{name} = {bad[0]} must be more than 0 s")

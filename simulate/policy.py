@@ -25,7 +25,7 @@ CHOICES = {
     "order": ("i-then-v", "v-then-i", "decay-after-input"),
     "recurrent_bias": ("kept", "late", "dropped"),
     "output_lag": (0, 1),
-    "gain": ("stored", "unit"),
+    "gain": ("stored", "unit", "norse"),
     "spikes": ("single", "multiple"),
 }
 ALIASES = {
@@ -54,13 +54,15 @@ class Policy:
     compare : ">" or ">="
         A neuron fires where v compares so with its threshold.
     order : "i-then-v", "v-then-i" or "decay-after-input"
-        v sees the current of this step, or of the last; or the current decays after it took its input.
+        v sees the current of this step, or of the last; or the current, and v where there is none, decays
+        after it took its input.
     recurrent_bias : "kept", "late" or "dropped"
         The bias of an Affine that closes a loop acts from the first step, from the second, or never.
     output_lag : 0 or 1
         Steps by which a neuron's spikes leave late; they are the delay of its loops then.
-    gain : "stored" or "unit"
-        r and w_in of the file count, or every input has weight 1.
+    gain : "stored", "unit" or "norse"
+        r and w_in of the file count, or every input has weight 1; Norse counts those of CubaLIF, takes r = 1
+        for a LIF or LI, and weight 1 for an IF or I.
     spikes : "single" or "multiple"
         At most one in a step, or as many as the threshold fits into v (each subtracts one).
     """
@@ -103,7 +105,7 @@ class Policy:
 # the snnTorch, Norse and Spyx ones reproduce recorded runs; the others follow the frameworks' sources
 PRESETS: dict[str, dict[str, Any]] = {
     "snntorch": {},
-    "norse": {"recurrent_bias": "late"},
+    "norse": {"recurrent_bias": "late", "gain": "norse"},
     "spyx": {"reset": "subtract", "output_lag": 1, "gain": "unit"},
     "sinabs": {"decay": "exp", "reset": "subtract", "compare": ">=", "gain": "unit", "spikes": "multiple"},
     "rockpool": {

@@ -64,9 +64,10 @@ def _graph(program: Program, implied: Collection[str]) -> tuple[nir.NIRGraph, se
     nodes: dict[str, nir.NIRNode] = {}
     edges: list[tuple[str, str]] = []
     closing = set()
-    for name, entry in program.inputs.items():
+    for place, (name, entry) in enumerate(program.inputs.items()):
         nodes[name] = nir.Input({"input": np.array([entry.size])})
-        nodes[name].metadata = {"message_bits": entry.message_bits, **_axes(entry.shape)}
+        words = {"message_bits": entry.message_bits, "place": place}
+        nodes[name].metadata = {**words, **_axes(entry.shape)}
     exits = {n: n if _in_one_node(neuron) else f"{n}_fires" for n, neuron in program.populations.items()}
     for position, (name, shaped) in enumerate(program.populations.items()):
         neuron = shaped.reshaped((shaped.size,))
@@ -157,10 +158,10 @@ def _read_program(graph: nir.NIRGraph) -> Program:
     closing = _closing(graph) or set()
     fires_of = {n: str(d.metadata["fires_of"]) for n, d in nodes.items() if "fires_of" in (d.metadata or {})}
     fires = {of: nodes[name] for name, of in fires_of.items()}
+    entries = {n: node for n, node in nodes.items() if isinstance(node, nir.Input)}
     inputs = {
-        name: Input(_shape(node), int(node.metadata["message_bits"]))
-        for name, node in nodes.items()
-        if isinstance(node, nir.Input)
+        n: Input(_shape(entries[n]), int(entries[n].metadata["message_bits"]))
+        for n in sorted(entries, key=lambda n: int(entries[n].metadata.get("place", 0)))
     }
     connections, biases = [], {}
     for name, node in nodes.items():

@@ -20,7 +20,7 @@ def parameters(node: nir.NIRNode) -> dict[str, np.ndarray]:
     return {name: np.asarray(a) for name, a in vars(node).items() if name not in NOT_PARAMETERS}
 
 
-def spread(values: np.ndarray, shape: Shape) -> np.ndarray:
+def spread(values: np.ndarray, shape: Shape, name: str = "a parameter") -> np.ndarray:
     """Return a parameter in the full shape of its node, as a view.
 
     Raises
@@ -35,7 +35,7 @@ def spread(values: np.ndarray, shape: Shape) -> np.ndarray:
             return np.broadcast_to(values, shape)
         except ValueError:
             pass
-    raise BadInput(f"is for {values.shape}, its input is {shape}")
+    raise BadInput(f"{name} {values.shape} does not fit its input {shape}")
 
 
 @singledispatch
@@ -63,8 +63,8 @@ def _(node: nir.Output, shape: Shape) -> Shape:
 
 
 def _elementwise(node: nir.NIRNode, shape: Shape) -> Shape:
-    for values in parameters(node).values():
-        spread(values, shape)
+    for name, values in parameters(node).items():
+        spread(values, shape, name)
     return shape
 
 
@@ -112,7 +112,8 @@ def _(node: nir.Conv1d | nir.Conv2d, shape: Shape) -> Shape:
     if groups < 1 or weight.shape[0] % groups:
         raise BadInput(f"groups = {groups} does not divide its {weight.shape[0]} channels")
     if len(shape) != axes + 1 or shape[0] != weight.shape[1] * groups:
-        turned = "; is it transposed?" if shape[:1] == weight.shape[:1] else ""
+        like = len(shape) == axes + 1 and shape[0] == weight.shape[0]
+        turned = "; is it transposed?" if like else ""
         raise BadInput(
             f"weight {weight.shape} (out, in / groups, *kernel) with groups = {groups} does not take {shape}"
             f"{turned}"

@@ -98,7 +98,7 @@ class _Drawing:
 
     def _neuron(self, shape: Shape) -> nir.NIRNode:
         kind = NEURONS[self.rng.integers(len(NEURONS))]
-        unit = self.policy.get("gain") == "unit"
+        unit = self.policy.get("gain", "stored") != "stored"
         plain = self.rng.random() < 0.5
         fields = {}
         if kind in (nir.I, nir.IF):

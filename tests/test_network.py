@@ -111,9 +111,8 @@ def test_flatten_of_axes_that_are_not_there():
 
 
 def test_parameters_of_another_shape():
-    refused(
-        chain(nir.Scale(np.ones(3)), shape=(2,)), r"node 'n' \(Scale\): is for \(3,\), its input is \(2,\)"
-    )
+    message = r"node 'n' \(Scale\): scale \(3,\) does not fit its input \(2,\)"
+    refused(chain(nir.Scale(np.ones(3)), shape=(2,)), message)
 
 
 def test_edges_that_meet_must_have_one_shape():

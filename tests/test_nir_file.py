@@ -217,7 +217,7 @@ NODE_FAULTS = [
     (lif(), {"metadata": 3}, r"node 'n' \(LIF\): metadata must be a group"),
     (lif(), {"tau": "fast"}, "tau must be numbers, not 'fast'"),
     (lif(), {"tau": np.zeros(0)}, r"tau \(0,\) holds no values"),
-    (lif(), {"tau": [1, np.nan]}, "tau = nan must be finite; a neuron without leak is an IF or I"),
+    (lif(), {"tau": [1, np.nan]}, "tau = nan must be finite"),
     (lif(), {"v_leak": [-np.inf, 1]}, "v_leak = -inf must be finite$"),
     (lif(), {"tau": [1, 0]}, "tau = 0 must be more than 0 s"),
     (NODES["CubaLI"], {"tau_syn": [-1.5, 1]}, "tau_syn = -1.5 must be more than 0 s"),

@@ -152,6 +152,28 @@ def test_unit_gain():
         run(chain(lif(leak=0.1), gain="unit"), one(1))
 
 
+def test_norse_counts_r_of_a_cubalif_alone():
+    # IF: v += x; LIF: dt / tau of x; CubaLIF as stored
+    assert spikes_and_v(lif(r=77.0), one(1, 0), gain="norse")[1] == [0.5, 0.25]
+    node = nir.IF(r=a(3.0), v_threshold=a(9.0), v_reset=a(0.0))
+    assert spikes_and_v(node, one(1, 1), gain="norse")[1] == [1, 2]
+    assert spikes_and_v(cuba(), one(1, 0), gain="norse") == spikes_and_v(cuba(), one(1, 0))
+    with pytest.raises(Unsupported, match="v_leak is not 0; the convention gain = 'norse'"):
+        run(chain(lif(leak=0.1), gain="norse"), one(1))
+
+
+def test_a_node_without_a_current_decays_after_its_input_too():
+    node = nir.LI(tau=a(0.2), r=a(2.0), v_leak=a(0.0))
+    output = run(chain(node, order="decay-after-input"), one(1, 0)).output[0, :, 0]
+    assert output.tolist() == [0.5, 0.25]
+
+
+def test_an_exponential_decay_may_be_shorter_than_a_step():
+    node = nir.LI(tau=a(0.05), r=a(1.0), v_leak=a(0.0))
+    output = run(chain(node, decay="exp", gain="unit"), one(1, 0)).output[0, :, 0]
+    assert np.allclose(output, [1, np.exp(-2)], rtol=1e-15)
+
+
 @pytest.mark.parametrize(
     "compare, spikes, v", [(">=", [3, 0, 0], [0, 0.5, -3]), (">", [2, 0, 0], [1, 1, -3])]
 )
@@ -173,7 +195,7 @@ def test_presets_are_policies_and_keep_dt():
 def test_arguments_win_over_the_preset_and_that_over_metadata():
     graph = chain(lif(), decay="exp", reset="none")
     assert choose(graph, None).decay == "exp"
-    assert choose(graph, "norse") == Policy(dt=0.1, recurrent_bias="late")
+    assert choose(graph, "norse") == Policy(dt=0.1, recurrent_bias="late", gain="norse")
     chosen = choose(graph, "sinabs", reset="zero", dt=0.05, recurrent_bias=False)
     assert chosen == Policy(0.05, "exp", "zero", ">=", gain="unit", recurrent_bias="dropped")
     assert choose(graph, None, reset="v_reset", recurrent_bias=True) == Policy(0.1, "exp")
@@ -186,9 +208,8 @@ def test_a_policy_travels_in_metadata(tmp_path):
     export.write(graph, tmp_path / "g.nir")
     read = export.read(tmp_path / "g.nir")
     assert policy_of(read) == policy_of(graph) == Policy(0.1, **chosen)
-    assert policy_of(export.read(tmp_path / "g.nir", preset="norse", dt=0.2)) == Policy(
-        0.2, recurrent_bias="late"
-    )
+    read = export.read(tmp_path / "g.nir", preset="norse", dt=0.2)
+    assert policy_of(read) == Policy(0.2, recurrent_bias="late", gain="norse")
     export.write(chain(lif()), tmp_path / "g.nir")
     assert {field: read.metadata[field] for field in CHOICES}.keys() == CHOICES.keys()
 

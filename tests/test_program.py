@@ -254,3 +254,15 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatc
 @given(st.integers(0, 24))
 def test_the_largest_event_of_an_input(bits):
     assert Input((1,), bits).largest == max(1, 2**bits - 1)
+
+
+def test_inputs_keep_their_order(tmp_path):
+    program = Program(
+        inputs={"z": Input((1,)), "a": Input((1,))},
+        populations={"n": LI((1,), bias_mant=9)},
+        connections=(Dense("z", "n", [[2]]), Dense("a", "n", [[4]])),
+        outputs=("n",),
+    )
+    program.save(tmp_path / "p.nir")
+    assert Program.load(tmp_path / "p.nir") == program
+    assert list(Program.load(tmp_path / "p.nir").inputs) == ["z", "a"]

@@ -71,9 +71,15 @@ def test_an_input_that_counts_the_batch_axis(tmp_path):
     assert read.metadata["read_as"].startswith("Input counts the batch axis")
 
 
+def test_an_input_that_counts_batch_and_time(tmp_path):
+    read = written(chain(*layers(5, 3), shape=(4, 80, 5)), tmp_path)
+    assert read.nodes["in"].input_type["input"].tolist() == [5]
+    assert read.metadata["read_as"].startswith("Input counts batch and time")
+
+
 def test_what_fits_in_two_ways_is_refused(tmp_path):
     node = nir.Flatten({"input": np.array([1, 1, 6])}, 1, -1)
-    with pytest.raises(BadInput, match=r"node 'n2' \(LIF\): is for \(3,\), its input is \(1, 3\)"):
+    with pytest.raises(BadInput, match=r"node 'n2' \(LIF\): tau \(3,\) does not fit its input \(1, 3\)"):
         written(chain(node, *layers(6, 3), shape=(1, 1, 6)), tmp_path)
 
 
