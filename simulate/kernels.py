@@ -25,6 +25,7 @@ V_LIMIT = (1 << 23) - 1
 # half a weight is -128 to 127: so many of them, or of them times 15, have a sum of 16 bits
 ROWS_IN_16_BITS, ROWS_TIMES_DIGIT_IN_16_BITS = 256, 16
 
+MOST_STEPS = 255  # that a byte can count
 LOW_BITS, LOWEST = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x0101010101010101)
 # a word of eight bytes that are 0 or 1, times this, has them as bits in its highest byte
 GATHER = np.uint64(0x0102040810204080)
@@ -112,6 +113,9 @@ def run_samples(
                 _update(plan, scratch, layer, here)
                 _keep(scratch, layer, here, (b * steps + t) * layer.size, spikes, messages, us, vs)
             here = here + row if here + row < rows * row else 0
+            if t % MOST_STEPS == MOST_STEPS - 1:
+                _count_few(scratch, plan.bias.size)
+        _count_few(scratch, plan.bias.size)
         for p in range(plan.layers.size):
             layer = plan.layers[p]
             for k in range(4):
@@ -146,16 +150,25 @@ def _deliver(plan, scratch, link, layer, row, first, counts):
 
 
 @inlined
+def _count_few(scratch, lanes):
+    """Add what the last steps have counted in bytes."""
+    few, counted = window(scratch.few, 0, 4 * lanes), window(scratch.counted, 0, 4 * lanes)
+    for j in range(few.size):
+        counted[j] += np.int32(few[j])
+        few[j] = 0
+
+
+@inlined
 def _update(plan, scratch, layer, row):
     """One step of a population from its a_in."""
     at, n, neurons = layer.start, layer.lanes, plan.bias.size
     a_in, v = window(scratch.a_in, at, n), window(scratch.v, at, n)
     left_v, bias = window(plan.left_v, at, n), window(plan.bias, at, n)
     threshold, spikes = window(plan.threshold, at, n), window(scratch.sent, row + layer.sent, n)
-    fired, uncut = window(scratch.counted, at, n), window(scratch.counted, 3 * neurons + at, n)
+    fired, uncut = window(scratch.few, at, n), window(scratch.few, 3 * neurons + at, n)
     u, left_u = window(scratch.u, at, n), window(plan.left_u, at, n)
-    active = window(scratch.counted, neurons + at, n)
-    wraps = window(scratch.counted, 2 * neurons + at, n)
+    active = window(scratch.few, neurons + at, n)
+    wraps = window(scratch.few, 2 * neurons + at, n)
     if layer.step == CALM:
         _step_calm(a_in, v, left_v, bias, threshold, spikes, fired, uncut)
     elif layer.step == PLAIN:
@@ -356,15 +369,15 @@ def _put_shifted(a_in, sums, shift, first):
 
 @kernel
 def _step(a_in, u, v, left_u, left_v, bias, threshold, spikes, n_spikes, active, wraps, uncut):
-    """One step of every neuron; the last four count for each neuron, which needs no sums across lanes."""
+    """One step of every neuron; the last four count for each neuron, in bytes: no sums across lanes."""
     for j in range(u.size):
         current = np.int32(_decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
         wrapped = _wrapped(current)
         left, s, total, cut = _updated(wrapped, v[j], left_v[j], bias[j], threshold[j])
-        active[j] += np.int32((u[j] | v[j] | wrapped | cut) != 0)
-        wraps[j] += np.int32(wrapped != current)
-        uncut[j] += np.int32(cut == total)
-        n_spikes[j] += np.int32(s)
+        active[j] += np.uint8((u[j] | v[j] | wrapped | cut) != 0)
+        wraps[j] += np.uint8(wrapped != current)
+        uncut[j] += np.uint8(cut == total)
+        n_spikes[j] += np.uint8(s)
         u[j], v[j], spikes[j] = wrapped, left, s
 
 
@@ -373,8 +386,8 @@ def _step_calm(a_in, v, left_v, bias, threshold, spikes, n_spikes, uncut):
     """`_step` where u is 64 a_in: no memory, never wraps, and every neuron is active."""
     for j in range(v.size):
         left, s, total, cut = _updated(np.int32(a_in[j] << 6), v[j], left_v[j], bias[j], threshold[j])
-        uncut[j] += np.int32(cut == total)
-        n_spikes[j] += np.int32(s)
+        uncut[j] += np.uint8(cut == total)
+        n_spikes[j] += np.uint8(s)
         v[j], spikes[j] = left, s
 
 
@@ -395,10 +408,10 @@ def _step_special(
         total = v[j] if resting else total
         cut = min(max(total, np.int32(-V_LIMIT)), np.int32(V_LIMIT))
         fired = (cut > above) & (not resting)
-        active[j] += np.int32((u[j] | v[j] | wrapped | cut) != 0)
-        wraps[j] += np.int32(wrapped != current)
-        uncut[j] += np.int32(cut == total)
-        n_spikes[j] += np.int32(fired)
+        active[j] += np.uint8((u[j] | v[j] | wrapped | cut) != 0)
+        wraps[j] += np.uint8(wrapped != current)
+        uncut[j] += np.uint8(cut == total)
+        n_spikes[j] += np.uint8(fired)
         rest[j] = np.int32(rest[j] - 1) if resting else (refractory[j] if fired else np.int32(0))
         held[j] = np.int32(-1) if fired else np.int32(0)
         u[j], e[j], spikes[j] = wrapped, raised, fired
@@ -416,10 +429,10 @@ def _step_graded_li(
         total = np.int32(np.int32(_decayed(v[j], left_v[j]) + wrapped) + bias[j])
         cut = min(max(total, np.int32(-V_LIMIT)), np.int32(V_LIMIT))
         sent = np.int32(cut >> 6) if cut > threshold[j] else np.int32(0)
-        active[j] += np.int32((u[j] | v[j] | wrapped | cut) != 0)
-        wraps[j] += np.int32(wrapped != current)
-        uncut[j] += np.int32(cut == total)
-        n_sent[j] += np.int32(sent != 0)
+        active[j] += np.uint8((u[j] | v[j] | wrapped | cut) != 0)
+        wraps[j] += np.uint8(wrapped != current)
+        uncut[j] += np.uint8(cut == total)
+        n_sent[j] += np.uint8(sent != 0)
         u[j], v[j], messages[j] = wrapped, cut, sent
 
 
@@ -428,9 +441,9 @@ def _step_graded_relu(a_in, threshold, messages, n_sent, active, uncut):
     """Input that is above the threshold is the message; nothing is remembered."""
     for j in range(a_in.size):
         sent = a_in[j] if a_in[j] > threshold[j] else np.int32(0)
-        active[j] += np.int32(a_in[j] != 0)
-        uncut[j] += np.int32(1)
-        n_sent[j] += np.int32(sent != 0)
+        active[j] += np.uint8(a_in[j] != 0)
+        uncut[j] += np.uint8(1)
+        n_sent[j] += np.uint8(sent != 0)
         messages[j] = sent
 
 

@@ -122,6 +122,8 @@ class Scratch(NamedTuple):
         and steps of rest that are left.
     counted : int32 (4, lanes)
         Spikes, active, wrapped, not cut.
+    few : uint8 (4, lanes)
+        The same of the last steps, before they are added.
     """
 
     sent: np.ndarray
@@ -137,6 +139,7 @@ class Scratch(NamedTuple):
     held: np.ndarray
     rest: np.ndarray
     counted: np.ndarray
+    few: np.ndarray
 
     @classmethod
     def of(cls, plan: Plan) -> "Scratch":
@@ -150,7 +153,9 @@ class Scratch(NamedTuple):
         part = np.empty(lanes, np.int16)
         total, a_in, u, v, e, held, rest = np.empty((7, lanes), np.int32)
         counted = np.empty((4, lanes), np.int32)
-        return cls(sent, words, np.empty_like(words), fired, part, total, a_in, u, v, e, held, rest, counted)
+        few = np.zeros((4, lanes), np.uint8)
+        flags = np.empty_like(words)
+        return cls(sent, words, flags, fired, part, total, a_in, u, v, e, held, rest, counted, few)
 
 
 def event_bytes(program: Program, events: Mapping[str, np.ndarray]) -> np.ndarray:

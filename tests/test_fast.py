@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lavalier.simulate import Dense, Input, Program, fast, kernels, reference
 from lavalier.simulate.errors import BadInput
-from lavalier.simulate.neurons import LIF, NEURONS
+from lavalier.simulate.neurons import LI, LIF, NEURONS
 from lavalier.simulate.ranges import DECAY_ONE, V_MAX
 
 from .programs import assert_equal, ends_often, events, programs, register
@@ -204,3 +204,19 @@ def test_every_neuron_at_its_threshold(kind):
     assert_equal(trace, reference.run(program, x, ("n",)))
     sent = trace.output[0, 0].tolist()
     assert (sent[0], bool(sent[1]), bool(sent[2])) == (0, kind.__name__ == "PLIF", True)
+
+
+@pytest.mark.parametrize("bias", [0, 64])
+def test_counts_of_many_steps(bias):
+    """600 steps, each with a spike and a cut: more than a byte counts, with and without a lean step."""
+    program = Program(
+        inputs={"in": Input((1,))},
+        populations={"n": LIF((2,), vth=9, v0=V_MAX, bias_mant=bias), "sum": LI((1,), v0=V_MAX)},
+        connections=(Dense("in", "n", [[254], [254]]), Dense("in", "sum", [[254]])),
+        outputs=("sum",),
+    )
+    x = np.ones((1, 600, 1))
+    trace = fast.run(program, x)
+    assert_equal(trace, reference.run(program, x))
+    assert trace.counts.spikes_out["n"].tolist() == [1200]
+    assert trace.counts.saturations["sum"].tolist() == [600]

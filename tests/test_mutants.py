@@ -65,6 +65,7 @@ MUTANTS = [
     ("kernels.py", "then = here - link.delay * row", "then = here"),
     ("kernels.py", "if rows > 1:", "if rows < 1:"),
     ("kernels.py", "_copy(plan.u0, scratch.u)", "scratch.u[:] = 0"),
+    ("kernels.py", "MOST_STEPS = 255", "MOST_STEPS = 256"),
     ("kernels.py", "messages[j] >> shift", "messages[j] >> 0"),
     ("plan.py", '(_register(neuron, "du") + 1)', '_register(neuron, "du")'),
     ("plan.py", 'DECAY_ONE - _register(neuron, "dv")', 'DECAY_ONE - (_register(neuron, "dv") + 1)'),
