@@ -10,6 +10,7 @@ import numpy as np
 
 from .device_tables import DeviceTable, device_tables
 from .errors import BadInput
+from .neurons import LI, LIF
 from .program import Program
 from .trace import Counts, Trace
 
@@ -156,7 +157,7 @@ def energy(program: Program, trace: Trace, device: str = "loihi1") -> Energy:
     syn_ops = sum(layer.counts["syn_ops"] for layer in layers)
     per_syn_op = Interval(total.low / syn_ops, total.high / syn_ops) if syn_ops else None
     samples = len(next(iter(trace.counts.spikes_in.values())))
-    unpriced = _unpriced(layers, tables) + _payloads(program, layers)
+    unpriced = _unpriced(layers, tables) + _payloads(program, layers) + _more_than_lif(program)
     return Energy(device, tables, layers, total, per_syn_op, samples, unpriced)
 
 
@@ -191,11 +192,21 @@ def _unpriced(layers: list[Layer], tables: list[DeviceTable]) -> list[str]:
 
 def _payloads(program: Program, layers: list[Layer]) -> list[str]:
     """Say that an event with a payload is counted as one syn_op for each synapse, like a spike."""
-    graded = {n for n, entry in program.inputs.items() if entry.message_bits > 0}
+    graded = {n for n in (*program.inputs, *program.populations) if program.message_bits(n)}
     fed = {c.target for c in program.connections if c.source in graded}
     events = sum(layer.counts["spikes_in"] for layer in layers if layer.name in fed)
     if not events:
         return []
     return [
         f"payload of graded events (in the {events:,.0f} per inference that reach {', '.join(sorted(fed))})"
+    ]
+
+
+def _more_than_lif(program: Program) -> list[str]:
+    """Say that a neuron that does more than a LIF is priced as one."""
+    kinds = {n: type(neuron) for n, neuron in program.populations.items()}
+    return [
+        f"what a {kind.__name__} does beyond a LIF ('{name}'): no constant"
+        for name, kind in kinds.items()
+        if kind not in (LIF, LI)
     ]

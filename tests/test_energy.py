@@ -11,6 +11,7 @@ import yaml
 from lavalier.simulate import LI, LIF, Dense, Input, Program, energy, run
 from lavalier.simulate.device_tables import device_tables
 from lavalier.simulate.errors import BadInput
+from lavalier.simulate.neurons import GradedReLU, LIFSubtract
 from lavalier.simulate.trace import Counts
 
 PROGRAM = Program(
@@ -139,3 +140,16 @@ def test_a_trace_without_counts_is_refused():
         energy(PROGRAM, dataclasses.replace(TRACE, counts=Counts()))
     with pytest.raises(BadInput, match="holds no samples"):
         energy(PROGRAM, run(PROGRAM, X[:0]))
+
+
+def test_what_a_neuron_does_beyond_a_lif_is_listed():
+    program = Program(
+        inputs={"in": Input((1,))},
+        populations={"relu": GradedReLU((1,)), "sub": LIFSubtract((1,), vth=3)},
+        connections=(Dense("in", "relu", [[8]]), Dense("relu", "sub", [[2]])),
+        outputs=("sub",),
+    )
+    said = energy(program, run(program, np.ones((1, 3, 1)))).unpriced
+    assert "what a LIFSubtract does beyond a LIF ('sub'): no constant" in said
+    assert "what a GradedReLU does beyond a LIF ('relu'): no constant" in said
+    assert any(line.startswith("payload of graded events") and "reach sub" in line for line in said)
