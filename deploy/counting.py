@@ -13,6 +13,7 @@ from ..simulate.connections import Dense
 from ..simulate.program import Program
 from ..simulate.ranges import DECAY_ONE, V_MAX, V_SHIFT
 from ..simulate.trace import COUNTERS, Counts
+from .neurons import OWN, form_of
 from .recording import Recording
 
 
@@ -39,13 +40,18 @@ def count(recording: Recording, events: dict[str, np.ndarray]) -> Counts:
             counts["spikes_in"][c.target][b] += arrived.sum()
         for name, neuron in program.populations.items():
             u, v, s = (values[b].astype(np.int64) for values in states[name])
-            counts["spikes_out"][name][b] = s.sum()
-            counts["axon_out"][name][b] = s.sum() * program.destinations(name)
-            active = _active(u, v, s)
+            messages = np.count_nonzero(s)
+            counts["spikes_out"][name][b] = messages
+            counts["axon_out"][name][b] = messages * program.destinations(name)
+            if form_of(neuron) is OWN:
+                happened = recording.read(name, "h")[b]
+                wraps, cuts, active = (int(np.count_nonzero(happened & bit)) for bit in (1, 2, 4))
+            else:
+                wraps = _wraps(neuron, u, _arriving(program, name, here))
+                cuts, active = _saturations(neuron, u, v), _active(u, v, s)
             counts["dendrite_updates_active"][name][b] = active
             counts["dendrite_updates_inactive"][name][b] = u.size - active
-            counts["wraps"][name][b] = _wraps(neuron, u, _arriving(program, name, here))
-            counts["saturations"][name][b] = _saturations(neuron, u, v)
+            counts["wraps"][name][b], counts["saturations"][name][b] = wraps, cuts
     return Counts(**counts)
 
 

@@ -51,7 +51,7 @@ def run(
     BadInput
         x does not fit the inputs, or a name does not exist.
     Unsupported
-        A population has no process on Lava, or a loop passes more synapses than it has steps.
+        A loop passes more synapses than it has steps.
     LavaFailed
         Lava raised, died or stood still; nothing of it is left.
     """

@@ -12,7 +12,6 @@ from ..simulate.pipeline import starts
 from ..simulate.program import Program
 from ..simulate.trace import Trace, collect
 from .counting import count
-from .neurons import check_neurons
 from .recording import Recording
 
 
@@ -40,14 +39,13 @@ class Job:
         BadInput
             x does not fit the inputs or is empty, or a name to record does not exist.
         Unsupported
-            A population has no process on Lava, or a loop passes more synapses than it has steps.
+            A loop passes more synapses than it has steps.
         """
         events = check_events(program, x)
         record = check_record(record, program.populations)
         batch, steps = next(iter(events.values())).shape[:2]
         if not batch * steps:
             raise BadInput(f"x holds nothing to run: {batch} samples of {steps} steps")
-        check_neurons(program)
         starts(program)
         return Job(program, events, record)
 
@@ -63,7 +61,8 @@ class Job:
 
         def kept(name: str, kind: str) -> np.ndarray:
             shape = (recording.batch, recording.steps, *program.populations[name].shape)
-            return np.array(recording.read(name, kind)).reshape(shape)
+            dtype = program.sent_dtype(name) if kind == "s" else np.int32
+            return np.array(recording.read(name, kind), dtype).reshape(shape)
 
         outputs = {n: kept(n, "s" if program.sends(n) else "v") for n in program.outputs}
         return Trace(

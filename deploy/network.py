@@ -9,7 +9,7 @@ from ..simulate.connections import Dense
 from ..simulate.pipeline import starts, waiting
 from ..simulate.program import Program
 from .connections import SYNAPSES
-from .neurons import PROCESSES
+from .neurons import form_of
 from .pipeline import needs_line, reset_offset
 from .processes.process import Line, Source
 from .recording import Recording
@@ -40,7 +40,7 @@ def _source(program: Program, recording: Recording, name: str) -> Source:
 def _population(program: Program, recording: Recording, name: str, start: int) -> Any:
     neuron = program.populations[name]
     offset = reset_offset(start, recording.steps)
-    process = PROCESSES[type(neuron)].make(neuron, name, recording.steps, offset)
+    process = form_of(neuron).make(neuron, name, recording.steps, offset)
     process.proc_params["recording"] = str(recording.stem(name))
     return process
 

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..simulate.errors import Unsupported
-from ..simulate.neurons import LI, LIF, NEURONS
-from ..simulate.program import Program
+from ..simulate.neurons import LI, LIF, NEURONS, Neuron
 from .forms import Form
 
 OUT_OF_REACH = 1 << 17  # shifted by 6 it is 2^23; v saturates one below
@@ -39,28 +37,22 @@ def _lif_reset(neuron: LIF | LI, vth: Any, name: str, interval: int, offset: int
     )
 
 
-def check_neurons(program: Program) -> None:
-    """Refuse what has no process here.
+def own(neuron: Neuron, name: str, interval: int, offset: int) -> Any:
+    """A type that Lava does not have is our `OwnNeuron`."""
+    from .processes.process import OwnNeuron
 
-    Raises
-    ------
-    Unsupported
-        A population of another type than LIF and LI, or one that does not start from rest.
-    """
-    for name, neuron in program.populations.items():
-        kind = type(neuron)
-        if PROCESSES[kind] is _missing:
-            raise Unsupported(f"deploy: '{name}' is a {kind.__name__}; it has no Lava process here yet")
-        if np.any(neuron.u0) or np.any(neuron.v0):  # type: ignore[union-attr]
-            raise Unsupported(f"deploy: '{name}' starts from u0 and v0; not supported on Lava yet")
+    registers = {f: np.ravel(getattr(neuron, f)).astype(np.int64) for f in neuron.registers()}
+    return OwnNeuron(type(neuron).__name__, neuron.size, registers, interval, offset, name)
 
 
-def _make_nothing(*_: Any) -> Any:
-    raise NotImplementedError  # check_neurons comes first
-
-
-_missing = Form("none", _make_nothing)
-PROCESSES: dict[type, Form] = dict.fromkeys(NEURONS.values(), _missing) | {
+OWN = Form("own OwnNeuron", own)
+PROCESSES: dict[type, Form] = dict.fromkeys(NEURONS.values(), OWN) | {
     LIF: Form("stock LIFReset", lif),
     LI: Form("stock LIFReset", li),
 }
+
+
+def form_of(neuron: Neuron) -> Form:
+    """Return the process of a population; one that does not start from rest is our own."""
+    starts_moved = any(np.any(getattr(neuron, field, 0)) for field in ("u0", "v0"))
+    return OWN if starts_moved else PROCESSES[type(neuron)]

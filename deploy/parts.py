@@ -4,7 +4,7 @@ from ..simulate.connections import Dense
 from ..simulate.pipeline import starts
 from ..simulate.program import Program
 from .connections import SYNAPSES
-from .neurons import PROCESSES, check_neurons
+from .neurons import form_of
 from .pipeline import needs_line
 
 
@@ -14,19 +14,18 @@ def processes_of(program: Program) -> dict[str, str]:
     Raises
     ------
     Unsupported
-        A population has no process on Lava, or a loop passes more synapses than it has steps.
+        A loop passes more synapses than it has steps.
 
     >>> from lavalier.simulate import LIF, Dense, Input, Program
     >>> ring = [Dense("in", "ring", [[2]]), Dense("ring", "ring", [[2]], delay=1)]
     >>> processes_of(Program({"in": Input((1,))}, {"ring": LIF((1,))}, ring, ["ring"]))["ring -> ring +1"]
     'own Line + stock Dense'
     """
-    check_neurons(program)
     at = starts(program)
 
     def synapse(c: Dense) -> str:
         return "own Line + " * needs_line(c, at) + SYNAPSES[type(c)].process
 
     inputs = dict.fromkeys(program.inputs, "own Source")
-    populations = {name: PROCESSES[type(neuron)].process for name, neuron in program.populations.items()}
+    populations = {name: form_of(neuron).process for name, neuron in program.populations.items()}
     return inputs | populations | {c.name: synapse(c) for c in program.connections}

@@ -11,7 +11,7 @@ from .handover import hand_over, take_over
 from .pipeline import total_steps
 
 PROGRAM, SHAPE, CLOCK = "program.npz", "shape", "steps"
-KINDS = {"u": np.int32, "v": np.int32, "s": np.uint8}
+KINDS = {"u": np.int32, "v": np.int32, "s": np.int32, "h": np.uint8}  # h: what happened, of own neurons
 
 
 @dataclass(frozen=True)

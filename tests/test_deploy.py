@@ -254,7 +254,7 @@ def test_lavas_models_equal_the_reference() -> None:
 
 def drawn_job(data: st.DataObject) -> tuple[Program, dict[str, np.ndarray], tuple[str, ...]]:
     """Draw a Program that fits on hardware, events, and the length of a sample."""
-    program = data.draw(programs.programs(kinds=(LIF,)))
+    program = data.draw(programs.programs())
     try:
         starts(program)
     except Unsupported:

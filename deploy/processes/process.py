@@ -39,3 +39,24 @@ class Line(AbstractProcess):
         super().__init__(size=size, wait=wait, delay=delay, start=start, interval=interval, name=name)
         self.s_in = InPort((size,))  # codespell:ignore
         self.s_out = OutPort((size,))
+
+
+class OwnNeuron(AbstractProcess):
+    """A population of a neuron type that Lava does not have, or that does not start from rest.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the type in `simulate.neurons`.
+    size : int
+    registers : {register: int64 (size)}
+    interval, offset : int
+        As of Lava's `LIFReset`.
+    name : str
+    """
+
+    def __init__(self, kind: str, size: int, registers: dict, interval: int, offset: int, name: str) -> None:
+        settings = {"kind": kind, "registers": registers, "interval": interval, "offset": offset}
+        super().__init__(size=size, name=name, **settings)
+        self.a_in = InPort((size,))  # codespell:ignore
+        self.s_out = OutPort((size,))
