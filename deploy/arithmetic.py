@@ -1,10 +1,10 @@
-"""One step of the neurons that Lava does not have, for our own Lava process; NumPy, no Lava.
+"""One step of the synapses and neurons that Lava does not have, for our own Lava processes; NumPy, no Lava.
 
 A third writing of `simulate.reference`, which it must equal: populations at once, in wide integers that are
 wrapped to 32 bits as Lava's are.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,22 @@ class Taken(NamedTuple):
     wrapped: np.ndarray
     cut: np.ndarray
     active: np.ndarray
+
+
+def deliver(weights: Any, weight_exp: int, events: np.ndarray) -> np.ndarray:
+    """Return what events give the neurons: the sum is shifted, and rounded down if that is to the right.
+
+    Parameters
+    ----------
+    weights : matrix (n_out, n_in)
+        Dense or of scipy.sparse.
+    weight_exp : int
+        Powers of 2.
+    events : int64 (n_in) or (n_in, steps)
+        0 where there is none.
+    """
+    total = _int32(weights.astype(np.int64) @ events)
+    return _int32(total << weight_exp) if weight_exp > 0 else total >> -weight_exp
 
 
 def at_rest(registers: Arrays, size: int) -> Arrays:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..simulate.connections import Dense
+from ..simulate.connections import Connection, Dense
 from ..simulate.program import Program
 from ..simulate.ranges import DECAY_ONE, V_MAX, V_SHIFT
 from ..simulate.trace import COUNTERS, Counts
+from .arithmetic import deliver
 from .neurons import OWN, form_of
 from .recording import Recording
 
@@ -87,16 +88,18 @@ def _arriving(program: Program, name: str, sent: dict[str, np.ndarray]) -> np.nd
     return a_in
 
 
-def _in_time(connection: Dense, events: np.ndarray) -> np.ndarray:
+def _in_time(connection: Connection, events: np.ndarray) -> np.ndarray:
     """Return the steps whose events arrive before the sample ends."""
     return events[: max(0, len(events) - connection.delay)]
 
 
-def _delivered(connection: Dense, events: np.ndarray) -> np.ndarray:
+def _delivered(connection: Connection, events: np.ndarray) -> np.ndarray:
+    exp = connection.weight_exp
+    if not isinstance(connection, Dense):
+        return deliver(connection.matrix, exp, events.T.astype(np.int64)).T
     # exact in float64: below 2^53 for up to 2^21 channels of 24-bit events and 8-bit weights
     product = events.astype(np.float64) @ connection.weights.T.astype(np.float64)
     total = _int32(product.astype(np.int64))
-    exp = connection.weight_exp
     return _int32(total << exp) if exp > 0 else total >> -exp
 
 

@@ -21,10 +21,13 @@ class NotYet(Exception):
 
 
 class Channel:
-    """Both ends of a channel; Lava's holds integers of the sending port's type too."""
+    """Both ends of a channel; Lava's holds integers of the sending port's type too.
 
-    def __init__(self, dtype: type) -> None:
-        self.dtype = dtype
+    Its name is the receiving port's, by which Lava finds what turns and reshapes its messages.
+    """
+
+    def __init__(self, dtype: type, name: str) -> None:
+        self.dtype, self.name = dtype, name
         self.message: np.ndarray | None = None
 
     def send(self, data: np.ndarray) -> None:
@@ -87,19 +90,29 @@ def _take_step(model: Any, step: int) -> bool:
 
 def _make(processes: Sequence[Any]) -> tuple[list[Channel], list[Any]]:
     """Make the channels between the processes, and their models."""
+    from lava.magma.core.process.ports.ports import create_port_id
+
     classes = {process.id: _model_class(process) for process in processes}
     ends = {(p.id, port.name): [] for p in processes for port in (*p.in_ports, *p.out_ports)}
     channels = []
+    sent_by = {}
     for process in processes:
         for port in process.out_ports:
             for target in port.get_dst_ports():
-                channels.append(Channel(getattr(classes[process.id], port.name).d_type))
-                ends[process.id, port.name].append(channels[-1])
-                ends[target.process.id, target.name].append(channels[-1])
-    return channels, [_model(process, classes[process.id], ends) for process in processes]
+                channel = Channel(getattr(classes[process.id], port.name).d_type, target.name)
+                channels.append(channel)
+                sent_by[channel] = create_port_id(process.id, port.name)
+                ends[process.id, port.name].append(channel)
+                ends[target.process.id, target.name].append(channel)
+    return channels, [_model(process, classes[process.id], ends, sent_by) for process in processes]
 
 
-def _model(process: Any, model_class: Any, ends: dict[tuple[int, str], list[Channel]]) -> Any:
+def _model(
+    process: Any,
+    model_class: Any,
+    ends: dict[tuple[int, str], list[Channel]],
+    sent_by: dict[Channel, str],
+) -> Any:
     """Let Lava's builder make a model: values and types as for its runtime, our channels."""
     from lava.magma.compiler.builders.py_builder import PyProcessBuilder
     from lava.magma.compiler.utils import PortInitializer, VarInitializer
@@ -107,7 +120,13 @@ def _model(process: Any, model_class: Any, ends: dict[tuple[int, str], list[Chan
     builder: Any = PyProcessBuilder(model_class, process.id, process.proc_params)
     builder.set_variables([VarInitializer(v.name, v.shape, v.init, v.id) for v in process.vars])
     ports = [*process.in_ports, *process.out_ports]
-    builder.set_py_ports([PortInitializer(p.name, p.shape, int, type(p).__name__, 1) for p in ports])
+    turns: dict[str, Any] = {p.name: p.get_incoming_transform_funcs() for p in process.in_ports}
+    builder.set_py_ports(
+        [PortInitializer(p.name, p.shape, int, type(p).__name__, 1, turns.get(p.name, {})) for p in ports]
+    )
+    for port in process.in_ports:
+        for channel in ends[process.id, port.name]:
+            builder.add_csp_port_mapping(sent_by[channel], channel)
     builder.csp_ports = {p.name: ends[process.id, p.name] for p in ports}
     return builder.build()
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..simulate.connections import Dense, Input
+from ..simulate.connections import CONNECTIONS, Connection, Input, Sparse
 from ..simulate.neurons import NEURONS
 from ..simulate.program import Program
 
-SETTINGS = ("weight_exp", "num_weight_bits", "delay")  # of a connection, beside its weights
+SPARSE = ("data", "indices", "indptr", "shape")
 
 
 def hand_over(program: Program, path: Path) -> None:
@@ -19,18 +19,33 @@ def hand_over(program: Program, path: Path) -> None:
     names = {
         "inputs": {n: [list(entry.shape), entry.message_bits] for n, entry in program.inputs.items()},
         "populations": [[n, type(neuron).__name__, list(neuron.shape)] for n, neuron in populations],
-        "connections": [
-            [c.source, c.target, {s: getattr(c, s) for s in SETTINGS}] for c in program.connections
-        ],
+        "connections": [[type(c).__name__, c.source, c.target, c.settings()] for c in program.connections],
         "outputs": list(program.outputs),
         "dt": program.dt,
     }
     arrays: dict[str, Any] = {"names": np.array(json.dumps(names))}
     for n, neuron in populations:
         arrays |= {f"{field} of {n}": getattr(neuron, field) for field in neuron.registers()}
-    arrays |= {f"weights {i}": c.weights for i, c in enumerate(program.connections)}
+    for i, c in enumerate(program.connections):
+        arrays |= _weights(c, i)
     with open(path, "wb") as file:
         np.savez(file, **arrays)
+
+
+def _weights(connection: Connection, i: int) -> dict[str, np.ndarray]:
+    stored = connection.weights
+    if isinstance(connection, Sparse):
+        return {f"{part} {i}": np.asarray(getattr(stored, part)) for part in SPARSE}
+    return {f"weights {i}": stored}
+
+
+def _stored(arrays: Any, i: int) -> Any:
+    if f"weights {i}" in arrays:
+        return arrays[f"weights {i}"]
+    from scipy.sparse import csr_array
+
+    data, indices, indptr, shape = (arrays[f"{part} {i}"] for part in SPARSE)
+    return csr_array((data, indices, indptr), shape=tuple(shape))
 
 
 def take_over(path: Path) -> Program:
@@ -42,8 +57,8 @@ def take_over(path: Path) -> Program:
             registers = {field: arrays[f"{field} of {n}"] for field in NEURONS[kind].registers()}
             populations[n] = NEURONS[kind](tuple(shape), **registers)
         connections = [
-            Dense(source, target, arrays[f"weights {i}"], **settings)
-            for i, (source, target, settings) in enumerate(names["connections"])
+            CONNECTIONS[kind](source, target, _stored(arrays, i), **settings)
+            for i, (kind, source, target, settings) in enumerate(names["connections"])
         ]
     inputs = {n: Input(tuple(shape), bits) for n, (shape, bits) in names["inputs"].items()}
     return Program(inputs, populations, tuple(connections), tuple(names["outputs"]), names["dt"])

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..simulate.connections import Dense
+from ..simulate.connections import Connection, Dense
 from ..simulate.pipeline import starts, waiting
 from ..simulate.program import Program
-from .connections import SYNAPSES
+from .connections import form_of as synapses_of
 from .neurons import form_of
 from .pipeline import needs_line, reset_offset
 from .processes.process import Line, Source
@@ -45,7 +45,7 @@ def _population(program: Program, recording: Recording, name: str, start: int) -
     return process
 
 
-def _line(connection: Dense, size: int, starts: Mapping[str, int], steps: int) -> Line:
+def _line(connection: Connection, size: int, starts: Mapping[str, int], steps: int) -> Line:
     return Line(
         size=size,
         wait=waiting(connection, starts),
@@ -56,11 +56,21 @@ def _line(connection: Dense, size: int, starts: Mapping[str, int], steps: int) -
     )
 
 
-def _synapse(connection: Dense, message_bits: int, s_out: Any, target: Any) -> Any:
-    synapse = SYNAPSES[type(connection)].make(connection, message_bits)
-    s_out.connect(synapse.s_in)
-    synapse.a_out.connect(target.a_in)
+def _synapse(connection: Connection, message_bits: int, s_out: Any, target: Any) -> Any:
+    synapse = synapses_of(connection, message_bits).make(connection, message_bits)
+    _connect(s_out, synapse.s_in)
+    _connect(synapse.a_out, target.a_in)
     return synapse
+
+
+def _connect(out: Any, into: Any) -> None:
+    """Connect two ports; Lava's convolution counts its axes the other way round than C order does."""
+    if len(into.shape) > 1:
+        out.reshape(into.shape[::-1]).transpose((2, 1, 0)).connect(into)
+    elif len(out.shape) > 1:
+        out.transpose((2, 1, 0)).reshape(into.shape).connect(into)
+    else:
+        out.connect(into)
 
 
 def _joints(program: Program, populations: dict[str, Any]) -> list[Any]:

@@ -1,9 +1,9 @@
 """Which of Lava's processes run a Program; answered without importing Lava."""
 
-from ..simulate.connections import Dense
+from ..simulate.connections import Connection
 from ..simulate.pipeline import starts
 from ..simulate.program import Program
-from .connections import SYNAPSES
+from .connections import form_of as synapses_of
 from .neurons import form_of
 from .pipeline import needs_line
 
@@ -23,8 +23,8 @@ def processes_of(program: Program) -> dict[str, str]:
     """
     at = starts(program)
 
-    def synapse(c: Dense) -> str:
-        return "own Line + " * needs_line(c, at) + SYNAPSES[type(c)].process
+    def synapse(c: Connection) -> str:
+        return "own Line + " * needs_line(c, at) + synapses_of(c, program.message_bits(c.source)).process
 
     inputs = dict.fromkeys(program.inputs, "own Source")
     populations = {name: form_of(neuron).process for name, neuron in program.populations.items()}

@@ -7,12 +7,12 @@ Source: Lava 0.10.0, lava/proc/dense/models.py (a_buff) and lava/proc/lif/models
 
 from collections.abc import Mapping
 
-from ..simulate.connections import Dense
+from ..simulate.connections import Connection
 from ..simulate.pipeline import starts, waiting
 from ..simulate.program import Program
 
 
-def needs_line(connection: Dense, starts: Mapping[str, int]) -> bool:
+def needs_line(connection: Connection, starts: Mapping[str, int]) -> bool:
     """Whether events wait before the synapse, or would pass the end of their sample in it."""
     return connection.delay > 0 or waiting(connection, starts) > 0
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..simulate.connections import weight_step
 from ..simulate.errors import OutOfRange
 from ..simulate.ranges import DECAY_ONE, RANGES, UNIT
+from ..simulate.synapses import weight_step
 from .populations import Population
 
 BIAS_LIMIT = RANGES["bias_mant"][1] << RANGES["bias_exp"][1]

@@ -10,6 +10,9 @@ from typing import Any
 _NAMES = {
     "Input": ".connections",
     "Dense": ".connections",
+    "Sparse": ".connections",
+    "Conv": ".connections",
+    "with_delays": ".connections",
     "Program": ".program",
     "LIF": ".neurons",
     "LI": ".neurons",

@@ -1,13 +1,23 @@
-"""What joins populations: inputs where events enter, and the synapses."""
+"""What joins populations: inputs where events enter, and the types of connections.
 
-from dataclasses import dataclass
+Adding a type: a class here, in `CONNECTIONS`; its synapses in `reference.py`; its NIR form in
+`program_nir.py`; its Lava process in `deploy/connections.py`. `fast` takes it as its matrix.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import BadInput, OutOfRange
+from .errors import BadInput
 from .ranges import check_shape, fit_register
+from .synapses import Synapses
+from .windows import Windows, whole_numbers
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -41,8 +51,8 @@ class Input:
 
 
 @dataclass(frozen=True, eq=False)
-class Dense:
-    """All-to-all synapses in Lava's mixed sign mode.
+class Dense(Synapses):
+    """All-to-all synapses.
 
     a_in of the target += (weights @ events) * 2^weight_exp, the shift applied to the sum (a negative
     one rounds down). The events are those that the source sent `delay` steps ago: 0 is this step, 1 the
@@ -51,17 +61,21 @@ class Dense:
     Parameters
     ----------
     source, target : str
-    weights : int (n_out, n_in), multiples of 2^(9 - num_weight_bits) in -256 to 255
-        As the chip applies them: with 8 bits and mixed signs the lowest bit is not stored. Channels of
-        several axes are counted in C order.
+    weights : int (n_out, n_in)
+        As the chip applies them: multiples of 2^(9 - num_weight_bits) in -256 to 255 with mixed signs, of
+        2^(8 - num_weight_bits) in 0 to 255 (excitatory) or -255 to 0 (inhibitory). With 8 bits and mixed
+        signs the lowest bit is not stored. Channels of several axes are counted in C order.
     weight_exp : int, -8 to 7
     num_weight_bits : int, 1 to 8
     delay : int, 0 to 62, in steps
+    sign_mode : "mixed", "excitatory" or "inhibitory"
 
     Raises
     ------
+    BadInput
+        The weights are not numbers of that shape.
     OutOfRange
-        A weight is not on the grid of its bits.
+        A weight is not on the grid of its bits and signs.
 
     Source: Lava 0.10.0, lava/proc/dense/models.py, `PyDenseModelBitAcc`.
 
@@ -69,66 +83,208 @@ class Dense:
     'input -> hidden'
     """
 
-    source: str
-    target: str
-    weights: Any  # given: any array of whole numbers; held: int32, read-only
-    weight_exp: int = 0
-    num_weight_bits: int = 8
-    delay: int = 0
-
-    def __post_init__(self) -> None:
-        where = f"{self.source} -> {self.target}"
-        delay = int(fit_register(where, "delay", self.delay))
-        object.__setattr__(self, "delay", delay)
-        exp = int(fit_register(self.name, "weight_exp", self.weight_exp))
-        bits = int(fit_register(self.name, "num_weight_bits", self.num_weight_bits))
-        try:
-            given = np.asarray(self.weights)
-        except ValueError as error:
-            raise BadInput(f"{self.name}.weights is not one array ({error})") from error
-        if given.ndim != 2 or given.dtype.kind not in "biuf":
-            raise BadInput(
-                f"{self.name}.weights must be numbers (n_out, n_in), not {given.dtype} {given.shape}"
-            )
-        step = weight_step(bits)
-        bad = given[~((given >= -256) & (given <= 256 - step) & (given % step == 0))]
-        if bad.size:
-            raise OutOfRange(
-                f"{self.name}.weights = {bad.flat[0]} is not a multiple of {step} in "
-                f"[-256, {256 - step}] ({bits} bits, mixed signs)"
-            )
-        weights = np.ascontiguousarray(given, dtype=np.int32)
-        if weights is given:
-            weights = weights.copy()
-        weights.flags.writeable = False
-        object.__setattr__(self, "weights", weights)
-        object.__setattr__(self, "weight_exp", exp)
-        object.__setattr__(self, "num_weight_bits", bits)
+    def _checked(self, weights: Any) -> np.ndarray:
+        return self.on_grid(self.as_numbers(weights, "(n_out, n_in)"))
 
     @property
-    def name(self) -> str:
-        """`source -> target`, and how much later if it is; unique in a Program."""
-        return f"{self.source} -> {self.target}" + (f" +{self.delay}" if self.delay else "")
+    def shape(self) -> tuple[int, int]:
+        """Neurons of the target, channels of the source."""
+        return self.weights.shape
+
+    @property
+    def matrix(self) -> "csr_array":
+        """The weights without zeros."""
+        from scipy.sparse import csr_array
+
+        return csr_array(self.weights)
 
     @property
     def fan_out(self) -> np.ndarray:
-        """Synapses that an event of each source channel reaches, zero weights pruned; int64 (n_in)."""
+        """Weights of each channel that are not zero; int64 (n_in)."""
         return np.count_nonzero(self.weights, axis=0).astype(np.int64)
 
-    def __eq__(self, other: object) -> bool:
+
+@dataclass(frozen=True, eq=False)
+class Sparse(Synapses):
+    """Synapses between some pairs; the arithmetic is that of `Dense`.
+
+    Parameters
+    ----------
+    weights : whole numbers (n_out, n_in), any matrix or array of scipy.sparse
+        On the grid of `Dense`. Held as a `csr_array` of int32 without zeros, columns in order.
+    source, target, weight_exp, num_weight_bits, delay, sign_mode
+        As in `Dense`.
+
+    Raises
+    ------
+    BadInput
+        Not a sparse matrix of numbers, or one that holds an entry twice.
+    OutOfRange
+        A weight is not on the grid of its bits and signs.
+
+    Source: Lava 0.10.0, lava/proc/sparse/models.py, `PySparseModelBitAcc`.
+
+    >>> from scipy.sparse import csr_array
+    >>> Sparse("input", "hidden", csr_array([[0, -4, 0], [0, 0, 254]])).fan_out
+    array([0, 1, 1])
+    """
+
+    def _checked(self, weights: Any) -> "csr_array":
+        from scipy.sparse import csr_array, issparse
+
+        if not issparse(weights) or weights.ndim != 2:
+            raise BadInput(f"{self.name}.weights must be a scipy.sparse matrix (n_out, n_in)")
+        held = csr_array(weights, copy=True)
+        held.sum_duplicates()  # sorts, too
+        if held.nnz < weights.nnz:
+            raise BadInput(f"{self.name}.weights holds an entry twice")
+        held.data = self.on_grid(self.as_numbers(held.data, "(n)"))
+        held.data = held.data.copy()
+        held.eliminate_zeros()
+        for part in (held.data, held.indices, held.indptr):
+            part.flags.writeable = False
+        return held
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Neurons of the target, channels of the source."""
+        return self.weights.shape
+
+    @property
+    def values(self) -> np.ndarray:
+        """The weights that are not zero."""
+        return self.weights.data
+
+    @property
+    def matrix(self) -> "csr_array":
+        """The weights themselves."""
+        return self.weights
+
+    def _same_weights(self, other: "Sparse") -> bool:
         return (
-            isinstance(other, Dense)
-            and self.name == other.name
-            and self.weight_exp == other.weight_exp
-            and self.num_weight_bits == other.num_weight_bits
-            and np.array_equal(self.weights, other.weights)
+            np.array_equal(self.weights.indptr, other.weights.indptr)
+            and np.array_equal(self.weights.indices, other.weights.indices)
+            and np.array_equal(self.weights.data, other.weights.data)
         )
 
 
-def weight_step(num_weight_bits: int) -> int:
-    """Distance between two weights that `num_weight_bits` can tell apart, signs mixed.
+@dataclass(frozen=True, eq=False)
+class Conv(Synapses):
+    """A convolution over one or two axes, as torch's: the kernel is not flipped.
 
-    >>> weight_step(8), weight_step(4)
-    (2, 32)
+    Parameters
+    ----------
+    weights : int (channels out, channels in / groups, *kernel)
+        On the grid of `Dense`, whose arithmetic it has.
+    input_shape : (channels in, *sizes)
+        Of the source; the neurons of the target are (channels out, *windows) in C order.
+    stride, dilation : int >= 1, or one for each axis
+    padding : int >= 0, or one for each axis
+        Zeros at both ends.
+    groups : int >= 1
+    source, target, weight_exp, num_weight_bits, delay, sign_mode
+        As in `Dense`.
+
+    Raises
+    ------
+    BadInput
+        Shapes, stride, padding, dilation and groups do not fit together.
+    OutOfRange
+        A weight is not on the grid of its bits and signs.
+
+    >>> conv = Conv("input", "hidden", [[[2, -4]]], input_shape=(1, 4), stride=2)
+    >>> conv.windows, conv.matrix.toarray().tolist()
+    ((1, 2), [[2, -4, 0, 0], [0, 0, 2, -4]])
     """
-    return 1 << (9 - num_weight_bits)
+
+    input_shape: tuple[int, ...] = field(kw_only=True)
+    # given: one number, or one for each axis; held: one for each
+    stride: Any = field(default=1, kw_only=True)
+    padding: Any = field(default=0, kw_only=True)
+    dilation: Any = field(default=1, kw_only=True)
+    groups: int = field(default=1, kw_only=True)
+
+    def _checked(self, weights: Any) -> np.ndarray:
+        put = object.__setattr__
+        kernels = self.as_numbers(weights, "(out, in, x) or (out, in, y, x)")
+        put(self, "input_shape", check_shape(f"{self.name}.input_shape", self.input_shape))
+        axes = kernels.ndim - 2
+        try:
+            for name, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
+                put(self, name, whole_numbers(name, getattr(self, name), axes, least))
+            put(self, "groups", whole_numbers("groups", self.groups, 1, 1)[0])
+            if kernels.shape[0] % self.groups:
+                raise BadInput(f"groups = {self.groups} does not divide its {kernels.shape[0]} channels")
+            if not kernels.size:
+                raise BadInput(f"weights {kernels.shape} hold nothing")
+            if self.input_shape[0] != kernels.shape[1] * self.groups or len(self.input_shape) != axes + 1:
+                raise BadInput(
+                    f"weights {kernels.shape} with groups = {self.groups} do not take {self.input_shape}"
+                )
+            put(self, "weights", kernels)
+            self._windows().sizes(self.input_shape[1:])
+        except BadInput as error:
+            raise BadInput(f"{self.name}: {error}") from error
+        return self.on_grid(kernels)
+
+    def _windows(self) -> Windows:
+        return Windows(self.weights.shape[2:], self.stride, self.dilation, self.padding, self.padding)
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """Shape of what it gives: (channels out, *windows)."""
+        return (self.weights.shape[0], *self._windows().sizes(self.input_shape[1:]))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Neurons of the target, channels of the source."""
+        return prod(self.windows), prod(self.input_shape)
+
+    @property
+    def matrix(self) -> "csr_array":
+        """A row for each window and channel out."""
+        return self._windows().matrix(self.weights, self.input_shape, self.groups)
+
+
+Connection = Dense | Sparse | Conv
+CONNECTIONS: dict[str, type[Connection]] = {kind.__name__: kind for kind in (Dense, Sparse, Conv)}
+
+
+def with_delays(connection: Dense | Sparse, delays: Sequence | np.ndarray) -> list[Sparse]:
+    """Give each synapse its own delay: one connection for each, as in Lava's `DelayDense`.
+
+    The sum of each delay is shifted by weight_exp on its own.
+
+    Parameters
+    ----------
+    connection : Dense or Sparse
+        Its own delay is added.
+    delays : int (n_out, n_in), 0 to 62
+        In steps.
+
+    Raises
+    ------
+    BadInput
+        The delays have another shape than the weights.
+    OutOfRange
+        A delay is too long.
+
+    >>> [c.name for c in with_delays(Dense("a", "b", [[2, 4]]), [[0, 3]])]
+    ['a -> b', 'a -> b +3']
+    """
+    from scipy.sparse import csr_array
+
+    steps = fit_register(connection.name, "delay", delays)
+    if steps.shape != connection.shape:
+        raise BadInput(f"{connection.name}: delays {steps.shape} do not fit weights {connection.shape}")
+    entries = connection.matrix.tocoo()
+    of_each = steps[entries.row, entries.col]
+    settings = connection.settings()
+    apart = []
+    for delay in np.unique(of_each):
+        some = of_each == delay
+        place = (entries.row[some], entries.col[some])
+        weights = csr_array((entries.data[some], place), shape=connection.shape)
+        later: dict[str, Any] = settings | {"delay": connection.delay + int(delay)}
+        apart.append(Sparse(connection.source, connection.target, weights, **later))
+    return apart

@@ -16,14 +16,14 @@ from .plan import CALM, GRADED_LI, PLAIN, SPECIAL
 from .unchecked import borrowed, put_eight, shift_right, window
 
 # of the machine code, which finds what is in a Plan by its place
-SOURCES = ("kernels.py", "plan.py", "unchecked.py")
+SOURCES = ("kernels.py", "plan.py", "synapse_plan.py", "unchecked.py")
 VERSION = sha256(b"".join(Path(__file__).with_name(f).read_bytes() for f in SOURCES)).hexdigest()[:16]
 
 HALF_RANGE = 1 << 23
 V_LIMIT = (1 << 23) - 1
 
-# half a weight is -128 to 127: so many of them, or of them times 15, have a sum of 16 bits
-ROWS_IN_16_BITS, ROWS_TIMES_DIGIT_IN_16_BITS = 256, 16
+# a weight is -255 to 255: so many of them, or of them times 15, have a sum of 16 bits; twice as many halves
+ROWS_IN_16_BITS, ROWS_TIMES_DIGIT_IN_16_BITS = 128, 8
 
 MOST_STEPS = 255  # that a byte can count
 LOW_BITS, LOWEST = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x0101010101010101)
@@ -130,21 +130,29 @@ def _deliver(plan, scratch, link, layer, row, first, counts):
     `row` is where begins what was sent in the step that arrives now.
     """
     n_in, lanes = link.n_in, layer.lanes
-    rows = window(plan.rows, link.rows, (n_in + 1) * lanes)
     fan_out = window(plan.fan_out, link.fan_out, n_in + 1)
     part, total = window(scratch.part, 0, lanes), window(scratch.total, 0, lanes)
     a_in = window(scratch.a_in, layer.start, lanes)
     words = window(scratch.words, (row >> 3) + link.source, link.words * max(1, link.planes))
-    if link.planes:
-        events = window(scratch.sent, row + 8 * link.source, 8 * words.size)
-        flags = window(scratch.flags, 0, link.words)
-        n, reached = _deliver_events(
-            words, events, flags, rows, fan_out, link.shift, first, scratch.fired, part, total, a_in
-        )
+    events = window(scratch.sent, row + 8 * link.source, 8 * words.size)
+    flags = window(scratch.flags, 0, link.words)
+    if link.rows < 0:
+        first_run = window(plan.first_run, link.first_run, n_in + 1)
+        n, reached = _deliver_runs(
+            words, events, flags, first_run, plan.runs, link.runs, plan.weights, link.weights, fan_out,
+            link.planes, link.shift, first, scratch.fired, total, a_in,
+        )  # fmt: skip
     else:
-        n, reached = _deliver_spikes(
-            words, rows, fan_out, link.shift, first, scratch.fired, part, total, a_in
-        )
+        rows = window(plan.rows, link.rows, (n_in + 1) * lanes)
+        if link.planes:
+            n, reached = _deliver_events(
+                words, events, flags, rows, fan_out, link.halved, link.shift, first,
+                scratch.fired, part, total, a_in,
+            )  # fmt: skip
+        else:
+            n, reached = _deliver_spikes(
+                words, rows, fan_out, link.halved, link.shift, first, scratch.fired, part, total, a_in
+            )
     counts[0] += n
     counts[1] += reached
 
@@ -231,29 +239,31 @@ def _copy_64_times(values, target):
 
 
 @kernel
-def _deliver_spikes(words, rows, fan_out, shift, first, fired, part, total, a_in):
-    """Add the rows of the channels whose byte is 1, times 2^(shift + 1); return events and synapses.
+def _deliver_spikes(words, rows, fan_out, halved, shift, first, fired, part, total, a_in):
+    """Add the rows of the channels whose byte is 1, times 2^(halved + shift); return events and synapses.
 
     `words` are eight bytes each; `fired`, `part` and `total` are scratch.
     """
     n = _list_ones(words, fired)
     _fill_up(fired, n, fan_out.size - 1)
-    reached = 0
-    if n <= ROWS_IN_16_BITS:
+    reached, most = 0, ROWS_IN_16_BITS << halved
+    if n <= most:
         reached += _sum_rows(part, rows, fan_out, fired, 0, n)
-        _put_shifted(a_in, part, shift, first)
+        _put_shifted(a_in, part, halved, shift, first)
     else:
         total[:] = 0
-        for start in range(0, n, ROWS_IN_16_BITS):
-            stop = min(n, start + ROWS_IN_16_BITS)
+        for start in range(0, n, most):
+            stop = min(n, start + most)
             reached += _sum_rows(part, rows, fan_out, fired, start, stop)
             _collect(total, part, 1)
-        _put_shifted(a_in, total, shift, first)
+        _put_shifted(a_in, total, halved, shift, first)
     return n, reached
 
 
 @kernel
-def _deliver_events(words, events, flags, rows, fan_out, shift, first, fired, part, total, a_in):
+def _deliver_events(
+    words, events, flags, rows, fan_out, halved, shift, first, fired, part, total, a_in
+):  # fmt: skip
     """As `_deliver_spikes`, each row times its event.
 
     An event is a byte in each plane, lowest first, seen as `words` and as bytes. Its hexadecimal digits
@@ -264,9 +274,9 @@ def _deliver_events(words, events, flags, rows, fan_out, shift, first, fired, pa
     n = _list_ones(flags, fired)
     _fill_up(fired, n, null)
     total[:] = 0
-    reached = 0
-    for start in range(0, n, ROWS_TIMES_DIGIT_IN_16_BITS):
-        stop = min(n, start + ROWS_TIMES_DIGIT_IN_16_BITS)
+    reached, most = 0, ROWS_TIMES_DIGIT_IN_16_BITS << halved
+    for start in range(0, n, most):
+        stop = min(n, start + most)
         for digit in range(2 * planes):
             plane = window(events, (digit >> 1) * 8 * flags.size, null + 1)
             shift_digit = 4 * (digit & 1)
@@ -276,8 +286,47 @@ def _deliver_events(words, events, flags, rows, fan_out, shift, first, fired, pa
             _collect(total, part, 1 << 4 * digit)
         for k in range(start, stop, 4):
             reached += _sum_four(fan_out, fired, k)
-    _put_shifted(a_in, total, shift, first)
+    _put_shifted(a_in, total, halved, shift, first)
     return n, reached
+
+
+@kernel
+def _deliver_runs(
+    words, events, flags, first_run, runs, first_of_link, weights, weights_of_link, fan_out,
+    planes, shift, first, fired, total, a_in,
+):  # fmt: skip
+    """As `_deliver_spikes` and `_deliver_events`, for channels with runs of synapses."""
+    if planes:
+        _flag_any(words, flags)
+    n = _list_ones(flags if planes else words, fired)
+    total[:] = 0
+    reached = 0
+    for k in range(n):
+        channel = fired[k]
+        event = np.int32(1)
+        if planes:
+            event = _whole_event(events, channel, planes, 8 * flags.size)
+        reached += fan_out[channel]
+        for r in range(first_of_link + first_run[channel], first_of_link + first_run[channel + 1]):
+            run = runs[r]
+            row = window(weights, weights_of_link + run.weights, run.length)
+            _add_times(window(total, run.target, run.length), row, event)
+    _put_shifted(a_in, total, 0, shift, first)
+    return n, reached
+
+
+@inlined
+def _whole_event(events, channel, planes, plane):
+    event = np.int32(0)
+    for p in range(planes):
+        event |= np.int32(np.int32(events[p * plane + channel]) << np.int32(8 * p))
+    return event
+
+
+@inlined
+def _add_times(total, row, event):
+    for j in range(row.size):
+        total[j] += np.int32(np.int32(row[j]) * event)
 
 
 @inlined
@@ -357,8 +406,8 @@ def _collect(total, part, times):
 
 
 @inlined
-def _put_shifted(a_in, sums, shift, first):
-    times, right = np.int32(2 << max(shift, 0)), np.int32(max(-shift, 0))  # rows are half the weights
+def _put_shifted(a_in, sums, halved, shift, first):
+    times, right = np.int32(1 << (halved + max(shift, 0))), np.int32(max(-shift, 0))
     if first:
         for j in range(sums.size):
             a_in[j] = shift_right(np.int32(np.int32(sums[j]) * times), right)

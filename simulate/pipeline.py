@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .errors import Unsupported
 
 if TYPE_CHECKING:
-    from .connections import Dense
+    from .connections import Connection
     from .program import Program
 
 
@@ -34,7 +34,7 @@ def starts(program: "Program") -> dict[str, int]:
     {'in': 0, 'hidden': 1, 'readout': 2}
     """
     found = dict.fromkeys([*program.inputs, *program.populations], 0)
-    late: list[Dense] = []
+    late: list[Connection] = []
     for _ in found:
         late = [c for c in program.connections if waiting(c, found) < 0]
         for c in late:
@@ -48,6 +48,6 @@ def starts(program: "Program") -> dict[str, int]:
     )
 
 
-def waiting(connection: "Dense", starts: Mapping[str, int]) -> int:
+def waiting(connection: "Connection", starts: Mapping[str, int]) -> int:
     """Return the steps that a connection's events wait beyond the one that its synapse takes."""
     return starts[connection.target] + connection.delay - starts[connection.source] - 1

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .connections import Dense
 from .neurons import (
     ALIF,
     LI,
@@ -26,12 +25,13 @@ from .neurons import (
 )
 from .program import Program
 from .ranges import DECAY_ONE, U_HALF_RANGE, V_MAX, V_SHIFT
+from .synapse_plan import Laid, lanes_of, largest_sums, lay
 
-LANES = 16  # neurons and channels are padded to a multiple: whole vectors, whole words
 WORD = 8  # bytes
 
 LINK = np.dtype(
-    [(f, np.int64) for f in ("source", "n_in", "words", "planes", "rows", "fan_out", "shift", "delay")]
+    [(f, np.int64) for f in ("source", "n_in", "words", "planes", "rows", "fan_out", "first_run")]
+    + [(f, np.int64) for f in ("runs", "weights", "halved", "shift", "delay")]
 )
 LAYER = np.dtype(
     [(f, np.int64) for f in ("start", "sent", "lanes", "size", "planes", "step", "first", "last")]
@@ -48,18 +48,16 @@ class Plan(NamedTuple):
     ----------
     links : LINK (connections)
         `source` is the first word of the source in what is sent, and it has `words` of them in each of
-        `planes` bytes of an event (0: a spike); `n_in` channels; `rows` and `fan_out` where its own begin;
-        `shift` is weight_exp, `delay` how many steps ago it was sent.
+        `planes` bytes of an event (0: a spike); `n_in` channels; `rows` (-1: it has runs), `fan_out`,
+        `first_run`, `runs` and `weights` are where its own begin; `halved` is 1 where rows hold half the
+        weights; `shift` is weight_exp, `delay` how many steps ago it was sent.
     layers : LAYER (populations)
         `start` is the first of `lanes`, of which `size` are neurons, `sent` the first of their bytes, in
         `planes` (0: spikes); the links `first` to `last` end here. `step` is one of PLAIN, CALM (u has no
         memory, never wraps, and no neuron rests), SPECIAL (anything beside u and v), GRADED_LI and
         GRADED_RELU. `spikes`, `messages`, `u` and `v` are where the values to keep begin, -1 where none are.
-    rows : int16
-        Half the weights, -128 to 127, for their lowest bit is 0: (n_in + 1, lanes) for each link, the last
-        row 0.
-    fan_out : int64
-        Synapses of each channel, n_in + 1 for each link, the last 0.
+    rows, fan_out, first_run, runs, weights
+        Of all links, as in `Laid`.
     left_u, left_v : int32 (lanes), 0 to 4096
         4096ths that remain after a step.
     bias : int32 (lanes)
@@ -78,6 +76,9 @@ class Plan(NamedTuple):
     layers: np.ndarray
     rows: np.ndarray
     fan_out: np.ndarray
+    first_run: np.ndarray
+    runs: np.ndarray
+    weights: np.ndarray
     left_u: np.ndarray
     left_v: np.ndarray
     bias: np.ndarray
@@ -186,11 +187,11 @@ def event_bytes(program: Program, events: Mapping[str, np.ndarray]) -> np.ndarra
 def _build(program: Program) -> Plan:
     sent = _sent(program)
     registers = [_registers(neuron) for neuron in program.populations.values()]
+    laid = [lay(c) for c in program.connections]
     return Plan(
-        _links(program, sent),
+        _links(program, sent, laid),
         _layers(program, sent),
-        np.concatenate([_rows(c) for c in program.connections]),
-        np.concatenate([np.append(c.fan_out, 0) for c in program.connections]),
+        *(np.concatenate(column) for column in zip(*laid, strict=True)),
         *(np.concatenate(column) for column in zip(*registers, strict=True)),
     )
 
@@ -198,36 +199,39 @@ def _build(program: Program) -> Plan:
 def _sent(program: Program) -> dict[str, int]:
     """Where the bytes of each input and population begin."""
     names = [*program.inputs, *program.populations]
-    sizes = [max(1, _planes(program.message_bits(n))) * _lanes(program.size(n)) for n in names]
+    sizes = [max(1, _planes(program.message_bits(n))) * lanes_of(program.size(n)) for n in names]
     return dict(zip(names, accumulate(sizes, initial=0), strict=False))
 
 
-def _links(program: Program, sent: dict[str, int]) -> np.ndarray:
+def _links(program: Program, sent: dict[str, int], laid: list[Laid]) -> np.ndarray:
     """The connections, which a Program sorts by their targets."""
-    links, row, fan_out = [], 0, 0
-    for c in program.connections:
-        n_out, n_in = c.weights.shape
-        planes = _planes(program.message_bits(c.source))
-        words = _lanes(n_in) // WORD
-        links.append((sent[c.source] // WORD, n_in, words, planes, row, fan_out, c.weight_exp, c.delay))
-        row, fan_out = row + (n_in + 1) * _lanes(n_out), fan_out + n_in + 1
-    return np.array(links, LINK)
+    links = np.zeros(len(laid), LINK)
+    begins = dict.fromkeys(Laid._fields, 0)
+    for link, c, parts in zip(links, program.connections, laid, strict=True):
+        n_in, by_rows = c.shape[1], parts.rows.size > 0
+        link["source"], link["n_in"] = sent[c.source] // WORD, n_in
+        link["words"], link["planes"] = lanes_of(n_in) // WORD, _planes(program.message_bits(c.source))
+        link["halved"], link["shift"], link["delay"] = (
+            by_rows and c.sign_mode == "mixed",
+            c.weight_exp,
+            c.delay,
+        )
+        for field, part in zip(Laid._fields, parts, strict=True):
+            link[field] = begins[field] if field != "rows" or by_rows else -1
+            begins[field] += part.size
+    return links
 
 
 def _layers(program: Program, sent: dict[str, int]) -> np.ndarray:
     layers, start, first = [], 0, 0
     for name, neuron in program.populations.items():
-        lanes, last = _lanes(neuron.size), first + len(program.incoming(name))
+        lanes, last = lanes_of(neuron.size), first + len(program.incoming(name))
         planes, step = _planes(program.message_bits(name)), FORMS[type(neuron)].step
         if step == PLAIN and _is_calm(program, name):
             step = CALM
         layers.append((start, sent[name], lanes, neuron.size, planes, step, first, last, -1, -1, -1, -1))
         start, first = start + lanes, last
     return np.array(layers, LAYER)
-
-
-def _lanes(size: int) -> int:
-    return size + -size % LANES
 
 
 def _planes(message_bits: int) -> int:
@@ -238,16 +242,9 @@ def _planes(message_bits: int) -> int:
 def _padded(values: np.ndarray) -> np.ndarray:
     """Return an array whose last axis is filled with zeros to a multiple of LANES."""
     n = values.shape[-1]
-    padded = np.zeros((*values.shape[:-1], _lanes(n)), values.dtype)
+    padded = np.zeros((*values.shape[:-1], lanes_of(n)), values.dtype)
     padded[..., :n] = values
     return padded
-
-
-def _rows(connection: Dense) -> np.ndarray:
-    n_out, n_in = connection.weights.shape
-    rows = np.zeros((n_in + 1, _lanes(n_out)), np.int16)
-    rows[:n_in, :n_out] = connection.weights.T >> 1
-    return rows.ravel()
 
 
 class Form(NamedTuple):
@@ -334,7 +331,7 @@ def _largest_u(program: Program, name: str) -> int:
     total = 0
     for c in program.incoming(name):
         event = max(1, 2 ** program.message_bits(c.source) - 1)
-        sums = int(np.abs(c.weights).sum(axis=1).max(initial=0)) * event
+        sums = int(largest_sums(c).max(initial=0)) * event
         # shifted down, a negative sum rounds away from zero
         total += sums << c.weight_exp if c.weight_exp > 0 else (sums >> -c.weight_exp) + 1
     return total << V_SHIFT

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .connections import Dense, Input
+from .connections import Connection, Input
 from .errors import BadInput, OutOfRange, Unsupported
 from .neurons import Neuron
 from .pipeline import starts
@@ -27,7 +27,7 @@ class Program:
     inputs : {name: Input}
     populations : {name: neuron}
         Sorted input to output when the Program is made, connections and outputs with them.
-    connections : sequence of Dense
+    connections : sequence of Dense, Sparse, Conv
         At most one of each delay between two populations; every loop has a delay.
     outputs : sequence of str
         Populations whose spikes (LIF) or membrane (LI) are the result.
@@ -52,7 +52,7 @@ class Program:
 
     inputs: Mapping[str, Input]
     populations: Mapping[str, Neuron]
-    connections: tuple[Dense, ...]
+    connections: tuple[Connection, ...]
     outputs: tuple[str, ...]
     dt: float = 1e-4
 
@@ -89,13 +89,17 @@ class Program:
         at = starts(self)
         return max(at[name] for name in self.outputs)
 
-    def incoming(self, name: str) -> list[Dense]:
+    def incoming(self, name: str) -> list[Connection]:
         """Connections that end in population `name`."""
         return [c for c in self.connections if c.target == name]
 
-    def outgoing(self, name: str) -> list[Dense]:
+    def outgoing(self, name: str) -> list[Connection]:
         """Connections that start in input or population `name`."""
         return [c for c in self.connections if c.source == name]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of input or population `name`."""
+        return (self.inputs.get(name) or self.populations[name]).shape
 
     def size(self, name: str) -> int:
         """Number of channels of input or population `name`."""
@@ -183,10 +187,9 @@ def _check_names(program: Program) -> None:
 
 def _check_shapes(program: Program) -> None:
     for c in program.connections:
-        n_out, n_in = np.shape(c.weights)
-        if (n_out, n_in) != (program.size(c.target), program.size(c.source)):
+        if c.shape != (program.size(c.target), program.size(c.source)):
             raise BadInput(
-                f"connection '{c.name}': weights {(n_out, n_in)} do not join "
+                f"connection '{c.name}': weights {c.shape} do not join "
                 f"{program.size(c.source)} channels to {program.size(c.target)} neurons"
             )
 

@@ -22,7 +22,8 @@ from typing import Any
 import nir
 import numpy as np
 
-from .connections import Dense, Input
+from .connection_nir import KINDS, from_node, is_spoken, to_node, whole, with_axes
+from .connections import Input
 from .errors import BadInput, Unsupported
 from .graph import delayed_edges, flatten
 from .neurons import LI, LIF, NEURONS, PLIF, GradedReLU, Neuron
@@ -64,18 +65,21 @@ def _graph(program: Program, implied: Collection[str]) -> tuple[nir.NIRGraph, se
     nodes: dict[str, nir.NIRNode] = {}
     edges: list[tuple[str, str]] = []
     closing = set()
+    axes = with_axes(program)
+    names = (*program.inputs, *program.populations)
+    stated = {n: program.shape(n) if n in axes else (program.size(n),) for n in names}
     for place, (name, entry) in enumerate(program.inputs.items()):
-        nodes[name] = nir.Input({"input": np.array([entry.size])})
+        nodes[name] = nir.Input({"input": np.array(stated[name])})
         words = {"message_bits": entry.message_bits, "place": place}
-        nodes[name].metadata = {**words, **_axes(entry.shape)}
+        nodes[name].metadata = {**words, **_lost_axes(entry.shape, stated[name])}
     exits = {n: n if _in_one_node(neuron) else f"{n}_fires" for n, neuron in program.populations.items()}
     for position, (name, shaped) in enumerate(program.populations.items()):
-        neuron = shaped.reshaped((shaped.size,))
+        neuron = shaped.reshaped(stated[name])
         incoming = program.incoming(name)
-        bias_in_affine = bool(incoming) and _has_plain_form(neuron)
-        nodes[name] = _neuron_node(neuron, program.dt, bias_in_affine)
-        words = {"neuron": type(neuron).__name__, "position": position, **_axes(shaped.shape)}
-        nodes[name].metadata = {**words, **_wordless(neuron)}
+        spoken_bias = _spoken_bias(neuron, incoming, axes)
+        nodes[name] = _neuron_node(neuron, program.dt, spoken_bias is not None)
+        words = {"neuron": type(neuron).__name__, "position": position}
+        nodes[name].metadata = {**words, **_lost_axes(shaped.shape, neuron.shape), **_wordless(neuron)}
         if exits[name] != name:
             nodes[exits[name]] = nir.Threshold(neuron.vth.astype(float))  # type: ignore[union-attr]
             nodes[exits[name]].metadata = {"fires_of": name}
@@ -83,27 +87,32 @@ def _graph(program: Program, implied: Collection[str]) -> tuple[nir.NIRGraph, se
         for nth, c in enumerate(incoming):
             taken = [*nodes, *program.populations, *exits.values()]
             node = _free_name(f"{c.source}_to_{name}" + (f"_{c.delay}" if c.delay else ""), taken)
-            bias = neuron.bias / UNIT if bias_in_affine and nth == 0 else np.zeros(neuron.shape)  # type: ignore[union-attr]
-            nodes[node] = _affine(c, bias)
+            spoken = is_spoken(c, axes)
+            zeros = np.zeros(c.weights.shape[0] if spoken else neuron.size)
+            nodes[node] = to_node(c, zeros if spoken_bias is None or nth else spoken_bias, spoken)
             path = [exits.get(c.source, c.source), node, name]
+            if c.source in axes and not spoken:
+                path.insert(1, _free_name(f"{node}_flat", taken))
+                shape = {"input": np.array(stated[c.source])}
+                nodes[path[1]] = nir.Flatten(shape, start_dim=0, end_dim=-1)
             if c.name in implied:
                 closing.add((node, name))
             elif c.delay:
                 path.insert(1, _free_name(f"{node}_delay", taken))
-                nodes[path[1]] = nir.Delay(np.full(program.size(c.source), c.delay * program.dt))
+                nodes[path[1]] = nir.Delay(np.full(stated[c.source], c.delay * program.dt))
             edges += zip(path, path[1:], strict=False)
     for name in program.outputs:
         node = _free_name(f"{name}_output" if len(program.outputs) > 1 else "output", nodes)
-        nodes[node] = nir.Output({"output": np.array([program.size(name)])})
+        nodes[node] = nir.Output({"output": np.array(stated[name])})
         edges.append((exits[name], node))
     graph = nir.NIRGraph(nodes, edges, type_check=False)
     graph.metadata = {"lavalier_program": VERSION, "dt": program.dt}
     return graph, closing
 
 
-def _axes(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """Return the shape as metadata, if it has several axes: an Affine joins flat nodes."""
-    return {"shape": np.array(shape)} if len(shape) > 1 else {}
+def _lost_axes(shape: tuple[int, ...], stated: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Return the shape as metadata, if its node is flat: an Affine joins flat nodes."""
+    return {"shape": np.array(shape)} if shape != stated else {}
 
 
 def _shape(node: nir.NIRNode) -> tuple[int, ...]:
@@ -153,7 +162,8 @@ def _read_program(graph: nir.NIRGraph) -> Program:
     dt = float(graph.metadata["dt"])
     nodes, edges = graph.nodes, graph.edges
     source_of = {b: a for a, b in edges}
-    target_of = {a: b for a, b in edges if isinstance(nodes[a], nir.Affine)}
+    target_of = {a: b for a, b in edges if isinstance(nodes[a], KINDS)}
+    flattened = {name for name, node in nodes.items() if isinstance(node, nir.Flatten)}
     late = {name for name, node in nodes.items() if isinstance(node, nir.Delay)}
     closing = _closing(graph) or set()
     fires_of = {n: str(d.metadata["fires_of"]) for n, d in nodes.items() if "fires_of" in (d.metadata or {})}
@@ -165,15 +175,18 @@ def _read_program(graph: nir.NIRGraph) -> Program:
     }
     connections, biases = [], {}
     for name, node in nodes.items():
-        if isinstance(node, nir.Affine):
+        if isinstance(node, KINDS):
             source, target = source_of[name], target_of[name]
             delay = int((name, target) in closing)
+            if source in flattened:
+                source = source_of[source]
             if source in late:
-                delay = int(_whole(source, "delay", nodes[source].delay / dt).ravel()[0])  # type: ignore[attr-defined]
+                delay = int(whole(source, "delay", nodes[source].delay / dt).ravel()[0])  # type: ignore[attr-defined]
                 source = source_of[source]
             source = fires_of.get(source, source)
-            connections.append(_read_affine(name, node, source, target, delay))
-            biases[target] = biases.get(target, 0) + node.bias * UNIT
+            connections.append(from_node(name, node, source, target, delay))
+            ones = (1,) * (nodes[target].input_type["input"].size - 1)
+            biases[target] = biases.get(target, 0) + node.bias.reshape(-1, *ones) * UNIT
     neurons = {n: node for n, node in nodes.items() if "position" in (node.metadata or {})}
     order = sorted(neurons, key=lambda name: int(neurons[name].metadata["position"]))
     flat = {n: _read_neuron(n, neurons[n], fires.get(n), dt, biases.get(n, 0)) for n in order}
@@ -188,20 +201,15 @@ def _free_name(name: str, taken: Mapping | list) -> str:
     return name
 
 
-def _affine(connection: Dense, bias: np.ndarray) -> nir.Affine:
-    weights = np.ldexp(connection.weights.astype(np.float32), connection.weight_exp)
-    node = nir.Affine(weights, bias.astype(np.float32))
-    node.metadata = {
-        "weight_exp": connection.weight_exp,
-        "num_weight_bits": connection.num_weight_bits,
-    }
-    return node
-
-
-def _read_affine(name: str, node: nir.Affine, source: str, target: str, delay: int) -> Dense:
-    exp = int(node.metadata["weight_exp"])
-    weights = _whole(name, "weight", np.ldexp(node.weight.astype(np.float64), -exp))
-    return Dense(source, target, weights, exp, int(node.metadata["num_weight_bits"]), delay)
+def _spoken_bias(neuron: Neuron, incoming: list, axes: Collection[str]) -> np.ndarray | None:
+    """Return the bias that the first node before a population can say; None if it cannot."""
+    if not incoming or not _has_plain_form(neuron):
+        return None
+    bias = neuron.bias / UNIT  # type: ignore[union-attr]
+    if not is_spoken(incoming[0], axes):
+        return bias.ravel()
+    by_channel = bias.reshape(bias.shape[0], -1)
+    return by_channel[:, 0] if np.all(by_channel == by_channel[:, :1]) else None
 
 
 def _has_plain_form(neuron: Neuron) -> bool:
@@ -245,7 +253,7 @@ def _read_neuron(
     threshold = node if fires is None else fires
     if "vth" in kind.registers():
         values: Any = getattr(threshold, "threshold", getattr(threshold, "v_threshold", None))
-        registers["vth"] = _whole(name, "threshold", values + (kind is PLIF) / UNIT)
+        registers["vth"] = whole(name, "threshold", values + (kind is PLIF) / UNIT)
     if kind is GradedReLU:
         return kind(shape, **registers)
     du, dv = np.full(shape, DECAY_ONE - 1), np.zeros(shape, int)
@@ -257,7 +265,7 @@ def _read_neuron(
     leak = getattr(node, "v_leak", 0)
     if np.any(leak):
         bias = bias + leak * UNIT / node.r  # type: ignore[attr-defined]
-    mant = _whole(name, "bias", np.ldexp(np.broadcast_to(bias, shape), -registers["bias_exp"]))
+    mant = whole(name, "bias", np.ldexp(np.broadcast_to(bias, shape), -registers["bias_exp"]))
     return kind(shape, du=du, dv=dv, bias_mant=mant, **registers)
 
 
@@ -267,11 +275,4 @@ def _steps(register: np.ndarray) -> np.ndarray:
 
 
 def _register(name: str, field: str, tau: np.ndarray, dt: float) -> np.ndarray:
-    return _whole(name, field, DECAY_ONE * dt / tau)
-
-
-def _whole(name: str, field: str, values: np.ndarray) -> np.ndarray:
-    nearest = np.rint(values)
-    if not np.all(np.abs(values - nearest) < 1e-6):
-        raise BadInput(f"node '{name}': {field} is not on the hardware grid")
-    return nearest.astype(np.int64)
+    return whole(name, field, DECAY_ONE * dt / tau)

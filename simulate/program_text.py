@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .connections import Connection, Conv
 from .errors import Unsupported
 from .neurons import Neuron
 from .program import Program
@@ -18,10 +19,11 @@ def to_text(program: Program) -> str:
             f"population  {name}  {type(neuron).__name__} {_shape(neuron.shape)}  {_registers(neuron)}"
         )
         for c in program.incoming(name):
-            n_out, n_in = c.weights.shape
             lines.append(
-                f"connection  {c.name}  dense {n_out}x{n_in}  weights {_range(c.weights)} * 2^{c.weight_exp}"
-                f"  {c.num_weight_bits} bits  {np.count_nonzero(c.weights)} synapses"
+                f"connection  {c.name}  {_form(c)}  weights {_range(c.values)} * 2^{c.weight_exp}"
+                f"  {c.num_weight_bits} bits"
+                + (f" {c.sign_mode}" if c.sign_mode != "mixed" else "")
+                + f"  {c.fan_out.sum()} synapses"
                 + (f"  delay {c.delay}" if c.delay else "")
             )
     lines.append(f"output      {', '.join(program.outputs)}")
@@ -35,6 +37,20 @@ def _latency(program: Program) -> str:
         return f"no latency: {error}"
 
 
+def _form(connection: Connection) -> str:
+    """Return the type, what it joins, and of a convolution the windows that are not plain."""
+    words = [type(connection).__name__.lower(), _shape(connection.shape)]
+    if isinstance(connection, Conv):
+        plain = {"stride": 1, "padding": 0, "dilation": 1}
+        kernel, sizes = connection.weights.shape, connection.input_shape
+        words = ["conv", f"{_shape(kernel)} on {_shape(sizes)}"]
+        for name, value in plain.items():
+            given: tuple[int, ...] = getattr(connection, name)
+            words += [f"{name} {_shape(given)}"] if set(given) != {value} else []
+        words += [f"groups {connection.groups}"] if connection.groups > 1 else []
+    return " ".join(words)
+
+
 def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
@@ -46,5 +62,7 @@ def _registers(neuron: Neuron) -> str:
 
 
 def _range(values: np.ndarray) -> str:
+    if not values.size:
+        return "none"
     low, high = values.min(), values.max()
     return str(low) if low == high else f"{low}..{high}"

@@ -6,11 +6,12 @@ measured against its runtime.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from .connections import Dense
+from .connections import Connection, Conv, Dense, Sparse
 from .events import check_events, check_record
 from .neurons import (
     ALIF,
@@ -313,11 +314,64 @@ def run(program: Program, x: np.ndarray | Mapping[str, np.ndarray], record: Iter
     return _trace(program, kept, counts, record, (batch, steps))
 
 
+Row = list[tuple[int, int]]  # channel and weight of every synapse of one neuron
+
+
+def dense_rows(connection: Dense) -> list[Row]:
+    """Return the synapses of each neuron; zero weights are none.
+
+    >>> dense_rows(Dense("a", "b", [[2, 0], [4, 6]]))
+    [[(0, 2)], [(0, 4), (1, 6)]]
+    """
+    return [[(j, w) for j, w in enumerate(row) if w] for row in connection.weights.tolist()]
+
+
+def sparse_rows(connection: Sparse) -> list[Row]:
+    """Return the synapses of each neuron."""
+    stored = connection.weights
+    pairs = list(zip(stored.indices.tolist(), stored.data.tolist(), strict=True))
+    starts = stored.indptr.tolist()
+    return [pairs[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+
+
+def conv_rows(connection: Conv) -> list[Row]:
+    """Return the synapses of each neuron: a place of its window that lies on a channel and weighs something.
+
+    >>> conv_rows(Conv("a", "b", [[[2, 4, 6]]], input_shape=(1, 3), stride=2, padding=1))
+    [[(0, 4), (1, 6)], [(1, 2), (2, 4)]]
+    """
+    channels, *windows = connection.windows
+    _, *sizes = connection.input_shape
+    per_group = channels // connection.groups
+    within = connection.weights.shape[1]
+    rows = []
+    for out in range(channels):
+        first = within * (out // per_group)
+        for window in product(*map(range, windows)):
+            row: Row = []
+            for place in product(range(within), *map(range, connection.weights.shape[2:])):
+                on = zip(
+                    window, connection.stride, place[1:], connection.dilation, connection.padding, strict=True
+                )  # type: ignore[arg-type]
+                at = [w * stride + k * dilation - padding for w, stride, k, dilation, padding in on]
+                weight = int(connection.weights[(out, *place)])
+                if weight and all(0 <= i < n for i, n in zip(at, sizes, strict=True)):
+                    j = first + place[0]
+                    for i, n in zip(at, sizes, strict=True):
+                        j = j * n + i
+                    row.append((j, weight))
+            rows.append(row)
+    return rows
+
+
+ROWS: dict[type, Callable[..., list[Row]]] = {Dense: dense_rows, Sparse: sparse_rows, Conv: conv_rows}
+
+
 class _Tables(NamedTuple):
     """A Program as plain integers."""
 
     registers: dict[str, list[tuple[int, ...]]]  # a row for each neuron
-    weights: dict[str, list[list[int]]]
+    synapses: dict[str, list[Row]]
 
 
 class _Kept:
@@ -332,7 +386,7 @@ def _tables(program: Program) -> _Tables:
     for name, neuron in program.populations.items():
         columns = [getattr(neuron, field).ravel().tolist() for field in neuron.registers()]
         registers[name] = list(zip(*columns, strict=True))
-    return _Tables(registers, {c.name: c.weights.tolist() for c in program.connections})
+    return _Tables(registers, {c.name: ROWS[type(c)](c) for c in program.connections})
 
 
 def _first_state(neuron: Neuron) -> list[tuple[int, ...]]:
@@ -364,7 +418,7 @@ def _network_step(
         a_in = [0] * neuron.size
         for c in program.incoming(name):
             if c.delay <= t:
-                _deliver(c, tables.weights[c.name], sent[t - c.delay][c.source], a_in, counts, b)
+                _deliver(c, tables.synapses[c.name], sent[t - c.delay][c.source], a_in, counts, b)
         rule = RULES[type(neuron)]
         rows = zip(state[name], a_in, tables.registers[name], strict=True)
         after = [rule(*before, a, *row) for before, a, row in rows]
@@ -384,19 +438,19 @@ def _network_step(
 
 
 def _deliver(
-    connection: Dense,
-    weights: list[list[int]],
+    connection: Connection,
+    synapses: list[Row],
     events: list[int],
     a_in: list[int],
     counts: Counts,
     b: int,
 ) -> None:
-    fired = [j for j, event in enumerate(events) if event]
-    for i, row in enumerate(weights):
-        arriving = synapse([row[j] for j in fired], [events[j] for j in fired], connection.weight_exp)
+    for i, row in enumerate(synapses):
+        reached = [(w, events[j]) for j, w in row if events[j]]
+        arriving = synapse([w for w, _ in reached], [e for _, e in reached], connection.weight_exp)
         a_in[i] = i32(a_in[i] + arriving)
-        counts.syn_ops[connection.name][b] += sum(row[j] != 0 for j in fired)
-    counts.spikes_in[connection.target][b] += len(fired)
+        counts.syn_ops[connection.name][b] += len(reached)
+    counts.spikes_in[connection.target][b] += sum(event != 0 for event in events)
 
 
 def _trace(

@@ -8,7 +8,7 @@ import numpy as np
 
 from .errors import BadInput, Unsupported
 from .graph import NEURONS
-from .windows import windows_of
+from .node_windows import windows_of
 
 Shape = tuple[int, ...]
 ELEMENTWISE = (*NEURONS, nir.Scale, nir.Threshold, nir.Delay)

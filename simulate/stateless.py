@@ -11,9 +11,9 @@ from operator import add
 import nir
 import numpy as np
 
+from .node_windows import windows_of
 from .policy import Policy
 from .shapes import Shape, shape_after, spread
-from .windows import windows_of
 
 Rule = Callable[[np.ndarray], np.ndarray]
 PATCH_BYTES = 2**25  # patches of a convolution that lie in memory at a time

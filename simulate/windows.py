@@ -1,15 +1,15 @@
 """Where the windows of a convolution or a pool lie: sizes, and the patches they see."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import nir
 import numpy as np
 
-from .errors import BadInput, Unsupported
+from .errors import BadInput
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Sizes = tuple[int, ...]
-CONVOLUTIONS = (nir.Conv1d, nir.Conv2d)
-POOLS = (nir.SumPool2d, nir.AvgPool2d)
 
 
 class Windows(NamedTuple):
@@ -69,42 +69,41 @@ class Windows(NamedTuple):
         seen = seen[(slice(None), slice(None), *strides, *dilations)]
         return np.moveaxis(seen, axes, [a + len(axes) for a in axes])
 
+    def matrix(self, weights: np.ndarray, shape: Sizes, groups: int) -> "csr_array":
+        """Return a convolution as a matrix: a row for each window and channel out, none of them 0.
 
-def windows_of(node: nir.NIRNode) -> Windows:
-    """Return the windows of a Conv1d, Conv2d, SumPool2d or AvgPool2d node.
+        Parameters
+        ----------
+        weights : array (channels out, channels in / groups, *kernel)
+            Of the convolution.
+        shape : (channels in, *sizes)
+            Of what it takes.
+        groups : int
+            Parts of the channels that see nothing of each other.
+        """
+        from scipy.sparse import csr_array
+
+        n_in = int(np.prod(shape))
+        # which channel each place of a window sees, 0 where it sees a zero that was added
+        seen = self.patches(np.arange(1, n_in + 1).reshape(1, *shape))[0]
+        seen = seen.reshape(groups, weights[0].size, -1).transpose(0, 2, 1)  # (groups, windows, places)
+        n_out, n_windows = len(weights), seen.shape[1]
+        columns = np.repeat(seen, n_out // groups, axis=0)
+        entries = np.broadcast_to(weights.reshape(n_out, 1, -1), columns.shape)
+        there = (columns > 0) & (entries != 0)
+        starts = np.concatenate([[0], np.cumsum(there.sum(axis=2).ravel())])
+        # places of a window come in the order of the channels that they see
+        return csr_array((entries[there], columns[there] - 1, starts), shape=(n_out * n_windows, n_in))
+
+
+def whole_numbers(field: str, value: Any, axes: int, least: int) -> Sizes:
+    """Return a number for each axis, of one number or as many as there are axes.
 
     Raises
     ------
     BadInput
-        A stride, dilation or padding that is none.
-    Unsupported
-        padding = 'same' with a stride other than 1, which frameworks understand differently.
+        It is neither, or one of them is below `least`.
     """
-    conv = isinstance(node, CONVOLUTIONS)
-    axes = node.weight.ndim - 2 if conv else 2
-    kernel = node.weight.shape[2:] if conv else _whole("kernel_size", node.kernel_size, axes, 1)  # type: ignore[attr-defined]
-    stride = _whole("stride", node.stride, axes, 1)  # type: ignore[attr-defined]
-    dilation = _whole("dilation", node.dilation, axes, 1) if conv else (1,) * axes  # type: ignore[attr-defined]
-    before, after = _padding(node.padding, kernel, stride, dilation)  # type: ignore[attr-defined]
-    return Windows(kernel, stride, dilation, before, after)
-
-
-def _padding(padding: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> tuple[Sizes, Sizes]:
-    if isinstance(padding, bytes):
-        padding = padding.decode()
-    if isinstance(padding, str) and padding != "valid":
-        if padding != "same":
-            raise BadInput(f"padding = '{padding}' is neither 'same' nor 'valid'")
-        if set(stride) != {1}:
-            raise Unsupported(f"padding = 'same' with stride {stride} has no agreed meaning; give numbers")
-        total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-        return tuple(n // 2 for n in total), tuple(n - n // 2 for n in total)
-    both = _whole("padding", 0 if isinstance(padding, str) else padding, len(kernel), 0)
-    return both, both
-
-
-def _whole(field: str, value: Any, axes: int, least: int) -> Sizes:
-    """Return a number for each axis, of one number or as many as there are axes."""
     values = np.asarray(value)
     if values.dtype.kind not in "iu" or values.size not in (1, axes) or np.any(values < least):
         raise BadInput(f"{field} = {value} must be {axes} whole numbers of at least {least}")

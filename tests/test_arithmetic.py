@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
-from lavalier.deploy.arithmetic import at_rest, take_step
+from lavalier.deploy.arithmetic import at_rest, deliver, take_step
 from lavalier.simulate.neurons import NEURONS
 from lavalier.simulate.ranges import RANGES
-from lavalier.simulate.reference import MORE, RULES
+from lavalier.simulate.reference import MORE, RULES, synapse
 
 V_END = (1 << 23) - 1
 STATES = {
@@ -81,6 +82,15 @@ def test_a_step_is_the_laws(kind: str, bend: Callable[..., None]) -> None:
         if kind != "GradedReLU":
             left = [int(after[name][j]) for name in ("u", "v", *remembered)]
             assert left == [step.u, step.v, *step.more], (before, row, step)
+
+
+@pytest.mark.parametrize("weight_exp", range(-8, 8))
+def test_synapses_are_the_laws(weight_exp: int) -> None:
+    rng = np.random.default_rng(weight_exp + 8)
+    weights, events = rng.integers(-256, 256, (20, 30)), drawn(rng, 0, 2**24 - 1, 30)
+    by_law = [synapse(row, events.tolist(), weight_exp) for row in weights.tolist()]
+    assert deliver(weights, weight_exp, events).tolist() == by_law
+    assert deliver(csr_array(weights), weight_exp, events[:, None])[:, 0].tolist() == by_law
 
 
 def test_a_sample_starts_from_its_initial_state() -> None:

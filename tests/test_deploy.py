@@ -14,6 +14,7 @@ import lavalier.deploy as deploy
 from lavalier.cli import main
 from lavalier.deploy.job import Job
 from lavalier.simulate import LI, LIF, Dense, Input, Program, reference
+from lavalier.simulate.connections import CONNECTIONS
 from lavalier.simulate.errors import BadInput, LavaFailed, NotAvailable, Unsupported
 from lavalier.simulate.neurons import NEURONS
 from lavalier.simulate.pipeline import starts
@@ -294,7 +295,9 @@ def test_lavas_models_equal_the_reference_on_drawn_programs(n: int) -> None:
         jobs.append(drawn_job(data))
 
     draw()
-    assert any("own Line + stock Dense" in deploy.processes_of(program).values() for program, *_ in jobs)
+    used = {process for program, *_ in jobs for process in deploy.processes_of(program).values()}
+    stock = {"stock LIFReset", "stock Dense", "stock Sparse", "stock Conv"}
+    assert used >= {*stock, "own Source", "own OwnNeuron", "own OwnSynapses", "own Line + stock Sparse"}
     for job, got in zip(jobs, deploy.run_models_many(jobs), strict=True):
         assert_equal(reference.run(*job), got)
 
@@ -525,7 +528,7 @@ def test_every_neuron_and_connection_type_has_a_lava_process() -> None:
     from lavalier.deploy.neurons import PROCESSES
 
     assert NEURONS and set(PROCESSES) == set(NEURONS.values())
-    assert set(SYNAPSES) == {Dense}
+    assert set(SYNAPSES) == set(CONNECTIONS.values())
 
 
 def test_importing_deploy_needs_neither_lava_nor_torch() -> None:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from lavalier import export
 from lavalier.export.populations import populations
 from lavalier.simulate import LI, LIF, Program, run
-from lavalier.simulate.connections import weight_step
 from lavalier.simulate.errors import BadInput, OutOfRange, Unsupported
 from lavalier.simulate.network import network_of
 from lavalier.simulate.neurons import PLIF, LIFNoReset, LIFSubtract
 from lavalier.simulate.program_nir import from_nir, to_nir
+from lavalier.simulate.synapses import weight_step
 
 from .programs import programs
 

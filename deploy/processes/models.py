@@ -1,4 +1,4 @@
-"""What runs in Lava's processes: source and line, our own neuron, and the stock neuron, with a recorder.
+"""What runs in Lava's processes: source, line, our own synapses and neuron, and the recorded stock neuron.
 
 The stock neuron's arithmetic is Lava's own. The recorder writes u, v and s after each step into
 memory-mapped files; Lava's own way, RefPorts, takes 2.5 times as long per step (measured).
@@ -20,8 +20,8 @@ from lava.proc.lif.models import PyLifResetModelBitAcc
 from lava.proc.lif.process import LIFReset
 
 # absolute: Lava looks for models by executing this file outside its package
-from lavalier.deploy.arithmetic import at_rest, take_step
-from lavalier.deploy.processes.process import Line, OwnNeuron, Source
+from lavalier.deploy.arithmetic import at_rest, deliver, take_step
+from lavalier.deploy.processes.process import Line, OwnNeuron, OwnSynapses, Source
 
 
 @implements(proc=Source, protocol=LoihiProtocol)
@@ -62,6 +62,29 @@ class LineModel(PyLoihiProcessModel):
         step = (self.time_step - 1 - self.offset) % self.interval
         self.rows[self.time_step % len(self.rows)] = row if step < self.in_time else 0
         self.s_out.send(self.rows[(self.time_step + 1) % len(self.rows)])
+
+
+@implements(proc=OwnSynapses, protocol=LoihiProtocol)
+@requires(CPU)
+class OwnSynapsesModel(PyLoihiProcessModel):
+    """Sends what the events of the step before give, as Lava's own synapses do."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+    a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
+
+    def __init__(self, proc_params) -> None:
+        super().__init__(proc_params)
+        self.weights, self.weight_exp = proc_params["weights"], proc_params["weight_exp"]
+        self.graded = proc_params["graded"]
+        self.waiting = np.zeros(self.weights.shape[0], np.int32)
+
+    def run_spk(self) -> None:
+        """Send, then receive: a loop of synapses would else wait for itself."""
+        self.a_out.send(self.waiting)
+        events = self.s_in.recv().astype(np.int64)
+        if not self.graded:
+            events = (events != 0).astype(np.int64)
+        self.waiting = deliver(self.weights, self.weight_exp, events).astype(np.int32)
 
 
 class Recorder:

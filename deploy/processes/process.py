@@ -1,5 +1,7 @@
 """Our own Lava processes. Lava executes every file beside them at compile time: only models here."""
 
+from typing import Any
+
 from lava.magma.core.process.ports.ports import InPort, OutPort  # codespell:ignore
 from lava.magma.core.process.process import AbstractProcess
 
@@ -39,6 +41,26 @@ class Line(AbstractProcess):
         super().__init__(size=size, wait=wait, delay=delay, start=start, interval=interval, name=name)
         self.s_in = InPort((size,))  # codespell:ignore
         self.s_out = OutPort((size,))
+
+
+class OwnSynapses(AbstractProcess):
+    """Synapses that Lava's processes would not get right.
+
+    Parameters
+    ----------
+    weights : scipy.sparse int32 (n_out, n_in)
+    weight_exp : int
+        The sum is shifted.
+    graded : bool
+        Whether events count by their value.
+    name : str
+    """
+
+    def __init__(self, weights: Any, weight_exp: int, graded: bool, name: str) -> None:
+        super().__init__(weights=weights, weight_exp=weight_exp, graded=graded, name=name)
+        n_out, n_in = weights.shape
+        self.s_in = InPort((n_in,))  # codespell:ignore
+        self.a_out = OutPort((n_out,))
 
 
 class OwnNeuron(AbstractProcess):

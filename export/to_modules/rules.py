@@ -17,9 +17,9 @@ from torch.nn.utils import skip_init
 from ...models.neurons import Integrator
 from ...simulate.cells import Dynamics, discretize
 from ...simulate.network import steps_of
+from ...simulate.node_windows import windows_of
 from ...simulate.policy import Policy
 from ...simulate.shapes import Shape, spread
-from ...simulate.windows import windows_of
 from .neurons import Membrane, Neuron, is_learned
 from .parts import Delay, Scale, SumPool2d, Threshold, number, spike
 
