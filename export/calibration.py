@@ -11,6 +11,7 @@ from ..simulate.errors import BadInput, OutOfRange
 from ..simulate.interpreter import recordable, run_graph
 from ..simulate.network import Network
 from ..simulate.ranges import RANGES, UNIT, V_MAX
+from .linear_maps import Full, LinearMap
 from .populations import Population
 from .rounding import BIAS_LIMIT, Scale, round_weights, span
 
@@ -18,6 +19,8 @@ V_LIMIT = V_MAX // UNIT  # largest membrane, in weight units
 A_IN_LIMIT = 2**15 - 1  # the chip's width of a_in; Lava's CPU models do not enforce it
 HEADROOM = 2.0  # room above the largest state seen in calibration
 CLIPS = 2.0 ** -np.arange(0, 4.25, 0.25)  # shares of the largest weight that may become the largest integer
+MOST_MOMENTS = 4096  # channels of a source whose events are squared
+MOST_SAMPLED = 2**26  # synapses that sampled events may pass to find a rounding error
 BLIND_VTH = 1 << 12  # threshold without calibration: 12 bits fine, 5 bits of room above
 
 
@@ -25,7 +28,8 @@ class Observed(NamedTuple):
     """What calibration showed: events of each source, and how far each population's a_in and v went."""
 
     largest_event: dict[str, int]
-    moments: dict[str, np.ndarray]  # sum over steps of event x event, (n, n)
+    events: dict[str, np.ndarray]  # (batch * steps, n)
+    moments: dict[str, np.ndarray]  # sum over steps of event x event, (n, n), of those that fill a matrix
     a_in: dict[str, float]
     v: dict[str, float]
 
@@ -49,7 +53,7 @@ def observe(
     events = {name: values.reshape(*values.shape[:2], -1) for name, values in sent.items()}
     a_in, v = {}, {}
     for p in floats:
-        arriving = sum(_late(events[source], delay) @ w.T for (source, delay), w in p.weights.items())
+        arriving = sum(_arriving(w, _late(events[source], delay)) for (source, delay), w in p.weights.items())
         a_in[p.name] = float(np.max(np.abs(arriving), initial=0))
         current = a_in[p.name]
         if p.name in trace.u:
@@ -61,9 +65,14 @@ def observe(
         left = float(np.abs(trace.v[p.membrane]).max()) if p.membrane in trace.v else 0.0
         v[p.name] = left + current + float(np.abs(p.bias).max(initial=0))
     flat = {name: values.reshape(-1, values.shape[2]) for name, values in events.items()}
-    moments = {name: e.T @ e for name, e in flat.items()}
+    dense = {s for p in floats for (s, _), w in p.weights.items() if isinstance(w, Full)}
+    moments = {n: e.T @ e for n, e in flat.items() if n in dense and e.shape[1] <= MOST_MOMENTS}
     largest = {name: int(np.max(values)) for name, values in x.items()}
-    return Observed(largest, moments, a_in, v)
+    return Observed(largest, flat, moments, a_in, v)
+
+
+def _arriving(linear: LinearMap, events: np.ndarray) -> np.ndarray:
+    return linear.apply(events.reshape(-1, events.shape[2])).reshape(*events.shape[:2], -1)
 
 
 def _late(events: np.ndarray, delay: int) -> np.ndarray:
@@ -75,7 +84,7 @@ def _late(events: np.ndarray, delay: int) -> np.ndarray:
 def choose_scale(p: Population, observed: Observed | None, bits: int) -> Scale:
     """Of the scales that fit, the one whose rounded weights err least on the calibration events."""
     limit = _largest_scale(p, observed)
-    largest = max((np.abs(w).max(initial=0) for w in p.weights.values()), default=0)
+    largest = max((np.abs(w.stored).max(initial=0) for w in p.weights.values()), default=0)
     if not largest:
         return Scale(min(limit, float(UNIT)))
     finest = [(clip, span(bits) / (clip * largest)) for clip in (CLIPS if observed else CLIPS[:1])]
@@ -103,7 +112,7 @@ def _largest_scale(p: Population, observed: Observed | None) -> float:
             if seen
         ]
     elif p.threshold is None:
-        limits.append(span(8) / max((np.abs(w).max(initial=0) for w in p.weights.values()), default=0))
+        limits.append(span(8) / max((np.abs(w.stored).max(initial=0) for w in p.weights.values()), default=0))
     return min(limits)
 
 
@@ -118,7 +127,18 @@ def _rounding_error(p: Population, scale: Scale, bits: int, observed: Observed) 
     """Squared error of a_in over the calibration events."""
     error = 0.0
     for (source, _), weights in p.weights.items():
-        rounded = round_weights(weights, scale, bits)
-        wrong = np.ldexp(rounded.integers, rounded.exp) / scale.value - weights
-        error += float(np.einsum("ij,jk,ik", wrong, observed.moments[source], wrong))
+        rounded = round_weights(weights.stored, scale, bits)
+        wrong = np.ldexp(rounded.integers, rounded.exp) / scale.value - weights.stored
+        if isinstance(weights, Full) and source in observed.moments:
+            error += float(np.einsum("ij,jk,ik", wrong, observed.moments[source], wrong))
+        else:
+            error += _sampled_error(weights.replaced(wrong), observed.events[source])
     return error
+
+
+def _sampled_error(wrong: LinearMap, events: np.ndarray) -> float:
+    """Squared error over all events, from as many of them as there is time for, taken evenly."""
+    matrix = wrong.matrix
+    synapses = max(1, np.count_nonzero(matrix) if isinstance(matrix, np.ndarray) else matrix.nnz)
+    taken = events[:: max(1, len(events) * synapses // MOST_SAMPLED)]
+    return float(np.sum((matrix @ taken.T) ** 2)) * len(events) / len(taken)

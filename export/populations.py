@@ -1,11 +1,10 @@
-"""A NIR graph as populations joined by matrices: what quantisation sees.
+"""A NIR graph as populations joined by linear maps: what quantisation sees.
 
-Nodes without memory between two populations are multiplied into one matrix, and every gain (w_in, r, dt/tau)
+Nodes without memory between two populations are multiplied into one map, and every gain (w_in, r, dt/tau)
 into its rows, so that a population has alpha, beta, threshold and bias, and nothing else. What stands as
 several nodes because NIR has no word for it (a subtracting reset) is one population again.
 """
 
-from copy import copy
 from dataclasses import dataclass
 from math import prod
 
@@ -19,11 +18,11 @@ from ..simulate.network import Network, steps_of
 from ..simulate.policy import Policy
 from ..simulate.shapes import Shape, spread
 from ..simulate.stateless import rule
+from .linear_maps import LinearMap, added, followed_by, identity, map_of
 from .to_modules.recognition import Found, find_neurons
 
 HARDWARE = {"order": "i-then-v", "output_lag": 0, "spikes": "single"}
 RESETS = ("zero", "subtract-delayed", "none")
-MATRIX_BYTES = 2**31  # of one matrix in float64
 
 Key = tuple[str, int]  # a source, and how many steps late
 
@@ -41,8 +40,8 @@ class Population:
     threshold : float (n), or None for a population that does not spike
     bias : float (n)
         Added to v each step.
-    weights : {(source, delay): float (n, n_source)}
-        Added to u for each event that the source sent `delay` steps ago.
+    weights : {(source, delay): LinearMap}
+        What is added to u for each event that the source sent `delay` steps ago.
     reset : "zero", "subtract-delayed" or "none"
     at_threshold : bool
         Whether it also spikes where v equals the threshold.
@@ -56,7 +55,7 @@ class Population:
     beta: np.ndarray
     threshold: np.ndarray | None
     bias: np.ndarray
-    weights: dict[Key, np.ndarray]
+    weights: dict[Key, LinearMap]
     reset: str = "zero"
     at_threshold: bool = False
     membrane: str = ""
@@ -130,7 +129,7 @@ class _Reader:
             )
         into_u = _flat(step.w_in, shape) * _flat(step.gain, shape)
         bias = constant * into_u + _flat(step.leak, shape)
-        rows = {key: into_u[:, None] * w for key, w in weights.items()}
+        rows = {key: w.scaled(into_u) for key, w in weights.items()}
         membrane = f"{name}_membrane" if name in self._found else name
         return Population(name, shape, alpha, beta, threshold, bias, rows, reset, equal, membrane)
 
@@ -154,11 +153,11 @@ class _Reader:
         order = (f"{name}_gain", f"{name}_synapse", f"{name}_membrane")
         return next(node for node in order if node in nodes)
 
-    def _synapses(self, name: str, delay: int) -> tuple[dict[Key, np.ndarray], np.ndarray]:
-        """Follow what arrives at a node back to populations and inputs: matrices and a constant."""
+    def _synapses(self, name: str, delay: int) -> tuple[dict[Key, LinearMap], np.ndarray]:
+        """Follow what arrives at a node back to populations and inputs: maps and a constant."""
         network = self._network
         own = next((f.nodes for f in self._found.values() if name in f.nodes), set())
-        weights: dict[Key, np.ndarray] = {}
+        weights: dict[Key, LinearMap] = {}
         constant = np.zeros(prod(network.shapes[name]))
         for source in network.flat.sources[name]:
             if source in own:
@@ -166,12 +165,12 @@ class _Reader:
             late = delay + ((source, name) in network.delayed)
             found, offset = self._through(source, name, late)
             constant = constant + offset
-            for key, matrix in found.items():
-                weights[key] = weights[key] + matrix if key in weights else matrix
+            for key, linear in found.items():
+                weights[key] = added(weights[key], linear) if key in weights else linear
         return weights, constant
 
-    def _through(self, source: str, target: str, delay: int) -> tuple[dict[Key, np.ndarray], np.ndarray]:
-        """Return what comes through one source: a matrix for each population and input behind it."""
+    def _through(self, source: str, target: str, delay: int) -> tuple[dict[Key, LinearMap], np.ndarray]:
+        """Return what comes through one source: a map for each population and input behind it."""
         network = self._network
         node, shape = network.flat.nodes[source], network.shapes_after[source]
         if isinstance(node, (nir.I, nir.LI, nir.CubaLI)):
@@ -179,7 +178,7 @@ class _Reader:
                 f"node '{target}' is fed by '{source}', which does not spike: no hardware form yet"
             )
         if source in network.flat.inputs or source in self.names:
-            return {(source, delay): np.eye(prod(shape))}, np.zeros(prod(shape))
+            return {(source, delay): identity(prod(shape))}, np.zeros(prod(shape))
         if isinstance(node, nir.Delay):
             steps = spread(steps_of(node, network.policy), shape)
             if np.any(steps != steps.flat[0]):
@@ -190,30 +189,21 @@ class _Reader:
             return found, constant
         return self._linear(source, delay)
 
-    def _linear(self, name: str, delay: int) -> tuple[dict[Key, np.ndarray], np.ndarray]:
-        """Multiply a node without memory to what arrives at it."""
+    def _linear(self, name: str, delay: int) -> tuple[dict[Key, LinearMap], np.ndarray]:
+        """Let what arrives at a node without memory pass it."""
         network = self._network
-        shape, after = network.shapes[name], network.shapes_after[name]
-        size = 8 * prod(shape) * prod(after)
-        if size > MATRIX_BYTES:
-            raise Unsupported(
-                f"node '{name}': {shape} to {after} as one matrix takes {size / 2**30:.1f} GiB, more than "
-                f"{MATRIX_BYTES / 2**30:g}; no other hardware form yet"
-            )
-        node = network.flat.nodes[name]
-        offset = np.zeros(prod(after))
-        if hasattr(node, "bias"):
-            if not network.drops_bias(name):
-                offset = rule(node, shape, Policy(), np.dtype(float))(np.zeros((1, *shape))).ravel()
-            node = copy(node)
-            node.bias = np.zeros_like(node.bias)  # type: ignore[attr-defined]
-        apply = rule(node, shape, Policy(), np.dtype(float))
+        shape, node = network.shapes[name], network.flat.nodes[name]
+        try:
+            own = map_of(node, shape)
+        except Unsupported as error:
+            raise Unsupported(f"node '{name}': {error}; no hardware form") from error
+        offset = np.zeros(prod(network.shapes_after[name]))
+        if hasattr(node, "bias") and not network.drops_bias(name):
+            offset = rule(node, shape, Policy(), np.dtype(float))(np.zeros((1, *shape))).ravel()
         found, below = self._synapses(name, delay)
-
-        def through(columns: np.ndarray) -> np.ndarray:
-            return apply(columns.T.reshape(-1, *shape)).reshape(columns.shape[1], -1).T
-
-        return {key: through(w) for key, w in found.items()}, through(below[:, None])[:, 0] + offset
+        if np.any(below):
+            offset = offset + own.apply(below[None])[0]
+        return {key: followed_by(w, own) for key, w in found.items()}, offset
 
 
 def _flat(values: np.ndarray, shape: Shape) -> np.ndarray:

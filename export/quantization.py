@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import nir
 import numpy as np
 
-from ..simulate.connections import Dense, Input
+from ..simulate.connections import Input
 from ..simulate.errors import OutOfRange, Unsupported
 from ..simulate.network import Network, network_of
 from ..simulate.neurons import LI, LIF, PLIF, LIFNoReset, LIFSubtract, Neuron
@@ -35,7 +35,7 @@ def quantize(
     graph : nir.NIRGraph
         Populations of LIF, IF, CubaLIF, Threshold, and LI, I, CubaLI as readouts, reset to zero, by delayed
         subtraction or not at all; joined, also in loops, by Affine, Linear, Scale, Conv, pools, Flatten and
-        Delay, which become one matrix.
+        Delay. A convolution alone becomes a Conv; several nodes in a row are multiplied into one matrix.
     calibration : whole numbers (batch, steps, *shape), or {input name: array}, optional
         Real input: it decides which weights may be clipped, how much room u and v need, and how large
         an event is. Without it the largest weight of a population becomes the largest integer, and
@@ -75,8 +75,9 @@ def quantize(
         scale = Scale(weight_scale) if weight_scale is not None else choose_scale(p, observed, bits)
         neurons[p.name] = _neuron(p, scale.value)
         for (source, delay), weights in p.weights.items():
-            rounded = round_weights(weights, scale, bits)
-            connections.append(Dense(source, p.name, rounded.integers, rounded.exp, bits, delay))
+            rounded = round_weights(weights.stored, scale, bits)
+            settings = {"weight_exp": rounded.exp, "num_weight_bits": bits, "delay": delay}
+            connections.append(weights.connection(source, p.name, rounded.integers, **settings))
     outputs = [source for name in network.flat.outputs for source in network.flat.sources[name]]
     for name in outputs:
         if name not in neurons:

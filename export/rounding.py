@@ -40,7 +40,7 @@ def round_weights(weights: np.ndarray, scale: Scale, bits: int) -> Rounded:
     if exact is not None:
         return Rounded(np.rint(np.ldexp(scaled, -exact)).astype(np.int64), exact)
     step = weight_step(bits)
-    reach = scale.clip * np.abs(scaled).max()
+    reach = scale.clip * np.abs(scaled).max(initial=0)
     exp = int(np.ceil(np.log2(reach / span(bits)) - 1e-9))
     if exp > high:
         raise OutOfRange(f"weights of {reach:.3g} at scale {scale.value:.3g} need a weight_exp above {high}")
@@ -82,7 +82,7 @@ def on_grid(p: Population, bits: int) -> bool:
         return False
     mant, exp = round_bias(p, 1.0)
     exact_bias = np.array_equal(mant << exp, np.rint(p.bias * UNIT))
-    return exact_bias and all(_exact_exponent(w, bits) is not None for w in p.weights.values())
+    return exact_bias and all(_exact_exponent(w.stored, bits) is not None for w in p.weights.values())
 
 
 def _whole(values: np.ndarray) -> bool:

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from lavalier import export
 from lavalier.export.populations import populations
-from lavalier.simulate import LI, LIF, Program, run
+from lavalier.simulate import LI, LIF, Conv, Dense, Program, Sparse, run
 from lavalier.simulate.errors import BadInput, OutOfRange, Unsupported
 from lavalier.simulate.network import network_of
 from lavalier.simulate.neurons import PLIF, LIFNoReset, LIFSubtract
 from lavalier.simulate.program_nir import from_nir, to_nir
+from lavalier.simulate.shapes import shape_after
 from lavalier.simulate.synapses import weight_step
 
 from .programs import programs
@@ -56,7 +57,7 @@ def test_every_register_is_within_half_a_step(seed, bits, calibrated, scale):
         assert connection.num_weight_bits == bits
         weights = np.ldexp(connection.weights.astype(float), connection.weight_exp)
         # the scale is what the rounded weights say it is: threshold and bias must follow it
-        floats = p.weights[connection.source, 0]
+        floats = p.weights[connection.source, 0].matrix
         big = np.abs(floats) > 0.3 * np.abs(floats).max()
         unclipped = big & (np.abs(connection.weights) < 256 - weight_step(bits))
         if bits == 8 and unclipped.sum() > 5:
@@ -270,17 +271,40 @@ def test_delays_in_a_loop_are_those_of_its_connection():
         export.quantize(graph)
 
 
-def test_convolutions_and_pools_become_one_matrix():
+HALVES = np.array([2, 2])
+SUM = nir.SumPool2d(HALVES, HALVES, np.array([0, 0]))
+MEAN = nir.AvgPool2d(HALVES, HALVES, np.array([0, 0]))
+SCALE = nir.Scale(np.full((3, 8, 6), 2.0))
+
+
+@pytest.mark.parametrize(
+    "settings, then, kind",
+    [
+        ((1, 1, 1, 1), [], Conv),
+        ((1, 0, 2, 1), [], Conv),
+        (((2, 1), (0, 1), 1, 2), [], Conv),
+        ((1, "same", 1, 1), [], Conv),
+        ((1, 1, 1, 1), [SUM], Sparse),
+        ((1, 1, 1, 1), [MEAN], Sparse),
+        ((1, 1, 1, 1), [SCALE], Sparse),
+    ],
+)
+def test_a_convolution_stays_one_and_with_a_pool_becomes_a_sparse_matrix(settings, then, kind):
     rng = np.random.default_rng(0)
-    weight, ones = 2.0 * rng.integers(-20, 21, (3, 2, 3, 3)), np.ones((3, 4, 3))
-    pool = nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))
+    groups = settings[3]
+    weight = 8.0 * rng.integers(-5, 6, (3 * groups, 2 // groups, 3, 3))
+    conv = nir.Conv2d((8, 6), weight, *settings, 0.5 * np.arange(3 * groups))
+    shape = (2, 8, 6)
+    for node in (conv, *then):
+        shape = shape_after(node, shape)
+    ones = np.ones(shape)
     nodes = {
         "in": nir.Input({"input": np.array([2, 8, 6])}),
-        "conv": nir.Conv2d((8, 6), weight, 1, 1, 1, 1, np.zeros(3)),
-        "pool": pool,
+        "conv": conv,
+        **{f"then{i}": node for i, node in enumerate(then)},
         "n": nir.IF(r=1e3 * ones, v_threshold=100 * ones),
-        "flat": nir.Flatten({"input": np.array([3, 4, 3])}, 0, -1),
-        "w": nir.Linear(grid(rng, 4, 36)),
+        "flat": nir.Flatten({"input": np.array(shape)}, 0, -1),
+        "w": nir.Linear(grid(rng, 4, ones.size)),
         "out_n": nir.I(r=np.full(4, 1e3)),
         "out": nir.Output({"output": np.array([4])}),
     }
@@ -288,12 +312,36 @@ def test_convolutions_and_pools_become_one_matrix():
     graph = nir.NIRGraph(nodes, list(zip(names, names[1:], strict=False)), type_check=False)
     graph.metadata = {"dt": 1e-3}
     program = export.quantize(graph)
+    assert [type(c) for c in program.connections] == [kind, Dense]
     x = rng.integers(0, 2, (3, 20, 2, 8, 6))
-    assert program.populations["n"].shape == (3, 4, 3)
+    assert program.populations["n"].shape == shape
     trace, floats = run(program, x, record=["n"]), run(graph, x, record=["n"])
     assert np.array_equal(trace.spikes["n"], floats.spikes["n"]) and trace.spikes["n"].any()
     assert np.array_equal(trace.output / 64, floats.output)
     assert from_nir(to_nir(program)) == program
+    again = export.quantize(to_nir(program), weight_scale=1.0)  # from the values of its nodes alone
+    assert again == program or kind is Sparse
+    assert np.array_equal(run(again, x.reshape(3, 20, *again.inputs["in"].shape)).output, trace.output)
+    calibrated = export.quantize(graph, calibration=x)
+    assert [type(c) for c in calibrated.connections] == [kind, Dense]
+
+
+def test_pools_and_pairs_without_weights_become_sparse():
+    ones = np.ones((1, 2, 2))
+    nodes = {
+        "in": nir.Input({"input": np.array([1, 4, 4])}),
+        "pool": SUM,
+        "a": nir.IF(r=1e3 * ones, v_threshold=ones),
+        "b": nir.IF(r=1e3 * ones, v_threshold=ones),
+        "out": nir.Output({"output": np.array([1, 2, 2])}),
+    }
+    names = list(nodes)
+    graph = nir.NIRGraph(nodes, list(zip(names, names[1:], strict=False)), type_check=False)
+    graph.metadata = {"dt": 1e-3}
+    program = export.quantize(graph)
+    assert [c.fan_out.tolist() for c in program.connections] == [[1] * 16, [1] * 4]
+    x = np.random.default_rng(0).integers(0, 2, (3, 20, 1, 4, 4))
+    assert np.array_equal(run(program, x).output, run(graph, x).output)
 
 
 @pytest.mark.parametrize("reset, delay, kind", [("subtract", True, LIFSubtract), ("none", True, LIFNoReset)])
