@@ -12,7 +12,7 @@ test: setup
 	@$(bin)/python -m pytest -q
 
 test-slow: setup
-	@$(bin)/python -m pytest -q -m slow
+	@$(bin)/python -m pytest -q -m slow -n 2 --dist worksteal
 
 lint: setup
 	@$(bin)/ruff check .

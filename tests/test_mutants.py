@@ -157,7 +157,8 @@ def suite_passes(copy: Path, folder: str) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     command.append("--hypothesis-profile=mutants")
     done = subprocess.run([*command, *TESTS[folder]], cwd=copy, capture_output=True, text=True)
-    assert done.returncode in (0, 1), done.stdout + done.stderr
+    crashed = done.returncode < 0  # where a neuron that pads a vector spikes
+    assert crashed or done.returncode in (0, 1), done.stdout + done.stderr
     return done.returncode == 0
 
 

@@ -291,9 +291,9 @@ SCALE = nir.Scale(np.full((3, 8, 6), 2.0))
 )
 def test_a_convolution_stays_one_and_with_a_pool_becomes_a_sparse_matrix(settings, then, kind):
     rng = np.random.default_rng(0)
-    groups = settings[3]
+    stride, padding, dilation, groups = settings
     weight = 8.0 * rng.integers(-5, 6, (3 * groups, 2 // groups, 3, 3))
-    conv = nir.Conv2d((8, 6), weight, *settings, 0.5 * np.arange(3 * groups))
+    conv = nir.Conv2d((8, 6), weight, stride, padding, dilation, groups, 0.5 * np.arange(3 * groups))
     shape = (2, 8, 6)
     for node in (conv, *then):
         shape = shape_after(node, shape)
