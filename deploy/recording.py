@@ -7,6 +7,7 @@ import numpy as np
 
 from ..simulate.pipeline import starts
 from ..simulate.program import Program
+from ..simulate.room import check_disk
 from .handover import hand_over, take_over
 from .pipeline import total_steps
 
@@ -44,7 +45,20 @@ class Recording:
         return self.folder / f"population{list(self.program.populations).index(name)}"
 
     def write(self, events: dict[str, np.ndarray]) -> None:
-        """Write what the worker reads."""
+        """Write what the worker reads.
+
+        Raises
+        ------
+        BadInput
+            The disk would not hold what the run records.
+        """
+        neurons = sum(map(self.program.size, self.program.populations))
+        each = sum(np.dtype(dtype).itemsize for dtype in KINDS.values())
+        check_disk(
+            self.folder,
+            self.rows * neurons * each,
+            f"u, v and s of {neurons} neurons in {self.rows} steps; run fewer samples at a time",
+        )
         for name, values in events.items():
             np.save(self.events(name), values.reshape(-1, values.shape[-1]))
         hand_over(self.program, self.folder / PROGRAM)

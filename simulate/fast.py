@@ -15,6 +15,7 @@ from .errors import BadInput
 from .events import check_events, check_record
 from .plan import CALM, Plan, Scratch, event_bytes
 from .program import Program
+from .room import check_memory
 from .trace import COUNTERS, Counts, Trace, collect
 
 TURNS = 4  # times that each thread takes samples: one that is held up leaves its share to the others
@@ -42,7 +43,7 @@ def run(
     Raises
     ------
     BadInput
-        x does not fit the inputs, or a name to record does not exist.
+        x does not fit the inputs, a name to record does not exist, or memory would not hold what is recorded.
     """
     events = check_events(program, x)
     record = check_record(record, program.populations)
@@ -76,10 +77,18 @@ class Job:
         self.batch, self.steps = next(iter(events.values())).shape[:2]
         listened = [n for n in program.populations if n in record or n in program.outputs]
         sending = [n for n in listened if program.sends(n)]
+        kept_v = [n for n in listened if n in record or n not in sending]
+        each = sum(program.size(n) * np.dtype(program.sent_dtype(n)).itemsize for n in sending)
+        each += 4 * sum(map(program.size, (*record, *kept_v)))
+        check_memory(
+            self.batch * self.steps * each,
+            f"what is recorded of {self.batch} samples of {self.steps} steps; record fewer populations, "
+            "or run fewer samples at a time",
+        )
         self.spikes = self._room([n for n in sending if not program.message_bits(n)], np.uint8)
         self.messages = self._room([n for n in sending if program.message_bits(n)], np.int32)
         self.u = self._room(list(record), np.int32)
-        self.v = self._room([n for n in listened if n in record or n not in sending], np.int32)
+        self.v = self._room(kept_v, np.int32)
         plan = Plan.of(program)
         layers = plan.layers.copy()
         for part in ("spikes", "messages", "u", "v"):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import numpy as np
@@ -539,3 +540,10 @@ def test_importing_deploy_needs_neither_lava_nor_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_what_would_not_fit_on_the_disk_is_said_before_it_starts(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("lavalier.simulate.room.shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+    job = Job.of(leaky(np.random.default_rng(4)), np.zeros((1, 4, 5), int), ())
+    with pytest.raises(BadInput, match=r"0.0 GiB needed in .* are free: u, v and s of \d+ neurons in"):
+        job.write(tmp_path)

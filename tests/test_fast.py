@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lavalier.simulate import Dense, Input, Program, fast, kernels, reference, synapse_plan
+from lavalier.simulate import Dense, Input, Program, fast, kernels, reference, room, synapse_plan
 from lavalier.simulate.errors import BadInput
 from lavalier.simulate.neurons import LI, LIF, NEURONS
 from lavalier.simulate.ranges import DECAY_ONE, V_MAX
@@ -224,3 +224,14 @@ def test_counts_of_many_steps(bias):
     assert_equal(trace, reference.run(program, x))
     assert trace.counts.spikes_out["n"].tolist() == [1200]
     assert trace.counts.saturations["sum"].tolist() == [600]
+
+
+def test_what_would_not_fit_into_memory_is_said_before_it_starts(monkeypatch):
+    monkeypatch.setattr("lavalier.simulate.room.memory_limit", lambda: 2.0**30)
+    program, x = wide_program(), np.broadcast_to(np.uint8(0), (2000, 20000, 300))
+    with pytest.raises(BadInput, match="GiB of memory needed, there are 1.0: what is recorded of 2000 samples"):
+        fast.Job(program, {"in": x}, ("a", "b"))
+
+
+def test_the_memory_limit_is_known():
+    assert 2**28 < room.memory_limit() < 2**50
