@@ -23,15 +23,17 @@ INPUT_WEIGHT = 64  # 1.0 in lava-dl
 INPUT_BITS, FRACTION_BITS = 16, 8  # of what enters an input layer that has neurons
 
 
-def read_netx(path: str | Path, input_shape: Sequence[int] | None = None, dt: float = 1e-3) -> Program:
+def read_netx(
+    path: str | Path, input_shape: Sequence[int] | None = None, input_low: int = 0, dt: float = 1e-3
+) -> Program:
     """Read a network that lava-dl exported as HDF5.
 
     Populations are named by type and place, as `conv1` and `dense4`; the input is `input`. Shapes are
     those of torch and of the file, (channels, y, x) or (n); what is flattened counts in that order.
 
     x is (batch, steps, *shape of the first layer): spikes. If the first layer has neurons itself, as in
-    PilotNet, x is graded: whole numbers of 256ths, 0 to 65535, and `input0` integrates
-    floor(weight * x / 256) + bias each step.
+    PilotNet, x is graded: whole numbers from 0 to 65535 that count 256ths from `input_low` on, and
+    `input0` integrates floor(weight * x / 256) + weight * input_low + bias each step.
 
     Time is aligned: in netx each layer is a step later. Delays are those of axons, as in slayer: what a
     layer sends arrives late. Those of the last layer become a population of relays, as `dense4_late`.
@@ -43,6 +45,9 @@ def read_netx(path: str | Path, input_shape: Sequence[int] | None = None, dt: fl
         arrives, v = u + bias, and nothing spikes (`LI`).
     input_shape : (channels, y, x), optional
         What a file takes that begins with a convolution, and so does not say it.
+    input_low : int
+        What x = 0 stands for in a graded input. PilotNet's images are 2 * image - 1, from -1 to 1: give
+        -1, and x is 512 * image.
     dt : float
         Duration of a step, seconds; the file does not say.
 
@@ -64,7 +69,7 @@ def read_netx(path: str | Path, input_shape: Sequence[int] | None = None, dt: fl
     Source: lava-dl 0.6.0, lava/lib/dl/netx/hdf5.py, lava/lib/dl/slayer/block/base.py; docs/netx.md says
     where netx itself computes something else.
     """
-    chain = _Chain(None if input_shape is None else tuple(input_shape))
+    chain = _Chain(None if input_shape is None else tuple(input_shape), input_low)
     for layer in read_layers(path):
         try:
             _ADD[layer.kind](chain, layer)
@@ -80,7 +85,8 @@ def read_netx(path: str | Path, input_shape: Sequence[int] | None = None, dt: fl
 class _Chain:
     """What stands of a Program, and its end, where the next layer begins."""
 
-    takes: Shape | None  # what the caller says that enters
+    takes: Shape | None  # the shape that enters, if the caller says it
+    low: int  # what event 0 of a graded input stands for
     inputs: dict[str, Input] = field(default_factory=dict)
     populations: dict[str, LIF | LI] = field(default_factory=dict)
     connections: list[Connection] = field(default_factory=list)
@@ -94,17 +100,16 @@ class _Chain:
             raise BadInput("only the first layer can be an input")
         if self.takes not in (None, shape):
             raise BadInput(f"input_shape is {self.takes}, the file says {shape}")
-        self.inputs["input"] = Input(shape, message_bits)
-        self.end, self.shape = "input", shape
+        entry = Input(shape, message_bits)
+        self.inputs["input"], self.end, self.shape = entry, "input", entry.shape
 
-    def grow(self, layer: Layer, shape: Shape, synapses: list[Connection]) -> None:
+    def grow(self, layer: Layer, neurons: LIF | LI, synapses: Sequence[Connection]) -> None:
         """Put the neurons of a layer behind the end."""
-        neurons = _neurons(layer, shape)
         self.populations[layer.name] = neurons
         self.connections += synapses
-        self.end, self.shape, self.delays = layer.name, shape, np.zeros(1, np.int32)
+        self.end, self.shape, self.delays = layer.name, neurons.shape, np.zeros(1, np.int32)
         if "delay" in layer.fields:
-            self.delays = layer.each_channel("delay", *RANGES["delay"], shape)
+            self.delays = layer.each_channel("delay", *RANGES["delay"], neurons.shape)
         if isinstance(neurons, LI) and self.delays.any():
             raise Unsupported("delay: the layer sends no spikes that could be late")
 
@@ -131,7 +136,7 @@ def _input(chain: _Chain, layer: Layer) -> None:
     weight = layer.each_channel("weight", *WEIGHTS, (1,)) if "weight" in layer.fields else INPUT_WEIGHT
     weights, settings = _stored(np.broadcast_to(weight, prod(layer.shape)))
     synapses = _one_to_one(chain.end, layer.name, weights, weight_exp=-FRACTION_BITS, **settings)
-    chain.grow(layer, layer.shape, [synapses])
+    chain.grow(layer, _neurons(layer, layer.shape, chain.low * weight), [synapses])
 
 
 def _flatten(chain: _Chain, layer: Layer) -> None:
@@ -146,11 +151,11 @@ def _dense(chain: _Chain, layer: Layer) -> None:
         chain.begin(chain.takes or weights.shape[1:])
     _check_size(weights, "weight", prod(chain.shape))
     weights, settings = _stored(weights)
-    synapses = Dense(chain.end, layer.name, weights, **settings)
-    if chain.delays.any():
-        late = with_delays(synapses, np.broadcast_to(chain.delays.ravel(), synapses.shape))
-        return chain.grow(layer, (n,), [*late] or [synapses])
-    chain.grow(layer, (n,), [synapses])
+    dense = Dense(chain.end, layer.name, weights, **settings)
+    synapses = [dense]
+    if chain.delays.any() and weights.any():
+        synapses = with_delays(dense, np.broadcast_to(chain.delays.ravel(), dense.shape))
+    chain.grow(layer, _neurons(layer, (n,)), synapses)
 
 
 def _dense_rec(chain: _Chain, layer: Layer) -> None:
@@ -173,16 +178,17 @@ def _conv(chain: _Chain, layer: Layer) -> None:
     weights, settings = _stored(kernels)
     for name in ("stride", "padding", "dilation", "groups"):
         settings[name] = layer.numbers(name)
-    synapses = Conv(chain.end, layer.name, weights, input_shape=chain.shape, **settings)
-    if synapses.windows != layer.shape:
-        raise BadInput(f"shape = {layer.shape}, but its windows are {synapses.windows}")
-    chain.grow(layer, layer.shape, _late(synapses, chain.delays) if chain.delays.any() else [synapses])
+    conv = Conv(chain.end, layer.name, weights, input_shape=chain.shape, **settings)
+    if conv.windows != layer.shape:
+        raise BadInput(f"shape = {layer.shape}, but its windows are {conv.windows}")
+    synapses = _late(conv, chain.delays) if chain.delays.any() else [conv]
+    chain.grow(layer, _neurons(layer, layer.shape), synapses)
 
 
 _ADD = {"input": _input, "flatten": _flatten, "dense": _dense, "dense_rec": _dense_rec, "conv": _conv}
 
 
-def _late(conv: Conv, delays: np.ndarray) -> list[Connection]:
+def _late(conv: Conv, delays: np.ndarray) -> list[Conv]:
     """Return a convolution for each delay, of the channels that have it; delays are (channels, y, x)."""
     n_out, n_in = conv.weights.shape[:2]
     of_channel = delays[:, 0, 0].reshape(conv.groups, 1, n_in)
@@ -192,11 +198,11 @@ def _late(conv: Conv, delays: np.ndarray) -> list[Connection]:
     ]
 
 
-def _neurons(layer: Layer, shape: Shape) -> LIF | LI:
+def _neurons(layer: Layer, shape: Shape, more_bias: np.ndarray | int = 0) -> LIF | LI:
     """Return neurons with the registers that netx would set."""
-    bias: dict[str, Any] = {"bias_exp": V_SHIFT}
+    bias: dict[str, Any] = {"bias_mant": more_bias, "bias_exp": V_SHIFT}
     if "bias" in layer.fields:
-        bias["bias_mant"] = layer.each_channel("bias", *RANGES["bias_mant"], shape)
+        bias["bias_mant"] = layer.each_channel("bias", *RANGES["bias_mant"], shape) + more_bias
     if layer.neuron is None:
         return LI(shape, du=-1, dv=DECAY_ONE, **bias)
     du = layer.each_channel("neuron/iDecay", 0, DECAY_ONE, shape) - 1

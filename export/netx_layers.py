@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..simulate.errors import BadInput, LavalierError, OutOfRange, Unsupported
-from ..simulate.hdf5_tree import Tree, read_tree, short
+from ..simulate.hdf5_tree import Tree, is_name, read_tree, short
 
 LARGEST_SIZE = 2**24  # neurons of a layer
 _NEURONS = {"type", "shape", "neuron", "weight", "bias"}
@@ -92,14 +92,14 @@ class Layer:
         Raises
         ------
         BadInput, OutOfRange
-            It is none of them, or has too many neurons.
+            It is neither, or has too many neurons.
         """
-        sizes = self.whole("shape", 1, LARGEST_SIZE).tolist()
-        if not isinstance(sizes, list) or not all(isinstance(n, int) for n in sizes):
-            raise BadInput(f"shape = {short(sizes)} must be (n) or (channels, y, x)")
-        if len(sizes) not in (1, 2, 3) or prod(sizes) > LARGEST_SIZE:
-            raise BadInput(f"shape = {short(sizes)} must be (n) or (channels, y, x), up to {LARGEST_SIZE} in all")
-        return tuple(sizes)
+        sizes = self.whole("shape", 1, LARGEST_SIZE)
+        shape = tuple(sizes.ravel().tolist())
+        if sizes.ndim != 1 or len(shape) not in (1, 3) or prod(shape) > LARGEST_SIZE:
+            limit = f"(n) or (channels, y, x), up to {LARGEST_SIZE} neurons"
+            raise BadInput(f"shape = {short(shape)} must be {limit}")
+        return shape
 
     def numbers(self, field: str) -> np.ndarray:
         """Return the numbers of a field, all of them finite; `neuron/field` is one of the neuron's.
@@ -183,9 +183,9 @@ def _word(fields: Tree, field: str, where: str = "") -> str:
     found = fields.get(field)
     if isinstance(found, list) and len(found) == 1:  # as lava-dl writes the type of a layer
         found = found[0]
-    if not isinstance(found, str):
+    if not is_name(found):
         raise BadInput(f"{where}{field} is missing, or not one word")
-    return short(found)[1:-1]
+    return str(found)
 
 
 def _refuse_more(fields: Tree, known: set[str], where: str = "") -> None:
