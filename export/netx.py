@@ -18,6 +18,7 @@ from .netx_layers import Layer, read_layers
 Shape = tuple[int, ...]
 WEIGHTS = (-256, 255)
 OUT_OF_REACH = 2**17  # from this threshold on not even a saturated v spikes
+LARGEST_STRIDE = 127  # 8 bits in Lava's Conv, as padding, dilation and groups
 LARGEST_THRESHOLD = 2**18 - 1  # as slayer writes one that is out of reach
 INPUT_WEIGHT = 64  # 1.0 in lava-dl
 INPUT_BITS, FRACTION_BITS = 16, 8  # of what enters an input layer that has neurons
@@ -67,7 +68,16 @@ def read_netx(
         Messages name file, layer, value and limit.
 
     Source: lava-dl 0.6.0, lava/lib/dl/netx/hdf5.py, lava/lib/dl/slayer/block/base.py; docs/netx.md says
-    where netx itself computes something else.
+    where netx itself computes something else: weights that it shrinks, delays that it drops.
+
+    >>> import h5py, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with h5py.File(f"{folder}/one.net", "w") as file:
+    ...         layer = file.create_group("layer/0")
+    ...         layer["type"], layer["shape"], layer["weight"] = "dense", [1], [[2, -4]]
+    ...     program = read_netx(f"{folder}/one.net")
+    >>> program.connections[0].name, program.connections[0].weights.tolist()
+    ('input -> dense0', [[2, -4]])
     """
     chain = _Chain(None if input_shape is None else tuple(input_shape), input_low)
     for layer in read_layers(path):
@@ -117,7 +127,7 @@ class _Chain:
         """Return it; relays behind the end if its axons have delays."""
         if self.delays.any():
             late, delays = f"{self.end}_late", self.delays.ravel()
-            self.populations[late] = LIF(self.shape, du=DECAY_ONE - 1, dv=DECAY_ONE, vth=1)
+            self.populations[late] = LIF(self.shape, vth=1)
             for steps in np.unique(delays):
                 some = np.where(delays == steps, 2, 0)
                 self.connections.append(_one_to_one(self.end, late, some, delay=int(steps)))
@@ -177,7 +187,7 @@ def _conv(chain: _Chain, layer: Layer) -> None:
         kernels = kernels[..., 0]
     weights, settings = _stored(kernels)
     for name in ("stride", "padding", "dilation", "groups"):
-        settings[name] = layer.numbers(name)
+        settings[name] = _few(layer, name)
     conv = Conv(chain.end, layer.name, weights, input_shape=chain.shape, **settings)
     if conv.windows != layer.shape:
         raise BadInput(f"shape = {layer.shape}, but its windows are {conv.windows}")
@@ -186,6 +196,14 @@ def _conv(chain: _Chain, layer: Layer) -> None:
 
 
 _ADD = {"input": _input, "flatten": _flatten, "dense": _dense, "dense_rec": _dense_rec, "conv": _conv}
+
+
+def _few(layer: Layer, name: str) -> list[int]:
+    """Return one number, or one for each axis."""
+    values = layer.whole(name, 0, LARGEST_STRIDE).ravel().tolist()
+    if len(values) not in (1, 2):
+        raise BadInput(f"{name} holds {len(values)} values, not one for each axis")
+    return values
 
 
 def _late(conv: Conv, delays: np.ndarray) -> list[Conv]:

@@ -2,6 +2,7 @@
 
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,7 +17,7 @@ from lavalier.simulate.errors import BadInput, LavalierError, OutOfRange, Unsupp
 from lavalier.simulate.neurons import LI
 
 
-def neuron(i_decay=4096, v_decay=4096, threshold=3, **more) -> dict:
+def neuron(i_decay: Any = 4096, v_decay: Any = 4096, threshold: Any = 3, **more) -> dict:
     """Return a neuron group as slayer writes it; by default it spikes where more than 3 arrive at once."""
     fields = {"type": "CUBA", "iDecay": i_decay, "vDecay": v_decay, "vThMant": threshold}
     return fields | {"refDelay": 1, "gradedSpike": False} | more
@@ -36,7 +37,7 @@ def dense(weight, **more) -> dict:
     return {"type": "dense", "weight": weight, "neuron": neuron()} | sizes | more
 
 
-def conv(weight, shape, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1, **more) -> dict:
+def conv(weight, shape, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups: Any = 1, **more) -> dict:
     windows = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     return {"type": "conv", "weight": weight, "shape": shape, "neuron": neuron()} | windows | more
 
@@ -95,9 +96,9 @@ def test_decays_and_thresholds_of_each_channel(tmp_path):
     assert held.dv[:, 0, 0].tolist() == [1, 2] and held.vth[:, 0, 0].tolist() == [3, 4]
 
 
-@pytest.mark.parametrize("field, integrator", [("neuron", None), ("neuron", neuron(0, 4096, 2**18 - 1))])
-def test_no_neuron_and_one_out_of_reach_add_up(tmp_path, field, integrator):
-    layer = dense([[2, -4]], bias=[3]) | {field: integrator}
+@pytest.mark.parametrize("integrator", [None, neuron(0, 4096, 2**17), neuron(0, 4096, 2**18 - 1)])
+def test_no_neuron_and_one_out_of_reach_add_up(tmp_path, integrator):
+    layer = dense([[2, -4]], bias=[3]) | {"neuron": integrator}
     program = read_netx(written(tmp_path, entry(2), layer))
     assert program.populations["dense1"] == LI((1,), du=-1, dv=4096, bias_mant=3, bias_exp=6)
     trace = run(program, np.array([[[1, 0], [1, 1], [1, 0]]]))
@@ -317,7 +318,13 @@ ONE = dense([[2, 4]])
         ([ONE | {"neuron": None}, dense([[2]])], Unsupported, "'dense0' sends nothing"),
         ([ONE | {"type": "dense_rec"}], BadInput, "weight_rec is missing"),
         ([entry(1, 3, 3), conv(matrix(2, 2, 2, 2), (2, 2, 2))], BadInput, "do not take .1, 3, 3."),
-        ([entry(1, 3, 3), conv(matrix(2, 1, 2, 2), (2, 2, 2), stride=(0, 1))], BadInput, "stride = .0 1."),
+        ([entry(1, 3, 3), conv(matrix(2, 1, 2, 2), (2, 2, 2), stride=(0, 1))], BadInput, "stride = .0, 1."),
+        (
+            [entry(1, 3, 3), conv(matrix(2, 1, 2, 2), (2, 2, 2), padding=128)],
+            OutOfRange,
+            "padding = 128 is not",
+        ),
+        ([entry(1, 3, 3), conv(matrix(2, 1, 2, 2), (2, 2, 2), groups=(1, 1, 1))], BadInput, "groups holds 3"),
     ],
 )
 def test_what_is_refused(tmp_path, layers, error, message):
