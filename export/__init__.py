@@ -12,6 +12,7 @@ _NAMES = {
     "from_torch": ".tracing",
     "to_torch": ".building",
     "quantize": ".quantization",
+    "read_netx": ".netx",
 }
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -158,12 +158,12 @@ def export(
 @app.command()
 @with_policy
 def info(
-    file: Annotated[Path, typer.Argument(help="A NIR graph, or a Program.")],
+    file: Annotated[Path, typer.Argument(help="A NIR graph, a Program, or a lava-dl network (.net).")],
     *,
     policy: dict,
     as_json: Json = False,
 ) -> None:
-    """Say what is in a NIR file: nodes, shapes, parameters, policy, and what hardware can take."""
+    """Say what is in a file: nodes, shapes, parameters, policy, and what hardware can take."""
     from lavalier.info import Info
     from lavalier.runs import load_network
     from lavalier.simulate.program import Program
@@ -179,7 +179,7 @@ def info(
 @app.command()
 @with_policy
 def quantize(
-    graph: Annotated[Path, typer.Argument(help="A NIR graph.")],
+    graph: Annotated[Path, typer.Argument(help="A NIR graph, or a lava-dl network (.net).")],
     out: OutRequired,
     calibration: Annotated[Path | None, typer.Option(help="Real input (.npy).")] = None,
     data: Data = None,
@@ -190,17 +190,24 @@ def quantize(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Round a NIR graph to the chip's registers; prints the Program."""
+    """Round a NIR graph to the chip's registers, or keep those of a lava-dl network; prints the Program."""
     _refuse_existing(out, force)
     if blind and (calibration or data):
         raise BadInput("--blind does without calibration: leave out --calibration and --data")
-    from lavalier.export import quantize, read
-    from lavalier.runs import input_shape
+    from lavalier.export import quantize, read, read_netx
+    from lavalier.runs import input_shape, is_netx
     from lavalier.simulate.policy import policy_of
     from lavalier.simulate.program_nir import is_program
     from lavalier.sources import load_source
     from lavalier.train.clips import CALIBRATION_CLIPS
 
+    if is_netx(graph):
+        if policy or blind or calibration or data or bits != 8:
+            raise BadInput(f"{graph}: is in the chip's integers already; leave out all options but --out")
+        program = read_netx(graph)
+        program.save(out)
+        _print({"out": str(out), "program": program.to_text()} if as_json else program.to_text())
+        return
     floats = read(graph, **policy)
     if is_program(floats):
         raise BadInput(f"{graph}: is a Program already; quantize the float graph that it was made from")
@@ -227,7 +234,7 @@ def quantize(
 @app.command()
 @with_policy
 def simulate(
-    network: Annotated[Path, typer.Argument(help="A Program, or a NIR graph in floats.")],
+    network: Annotated[Path, typer.Argument(help="A Program, a lava-dl network (.net), or a NIR graph.")],
     input: InputFile = None,
     data: Data = None,
     samples: Samples = None,

@@ -96,14 +96,19 @@ class Run:
 
 
 def load_network(path: Path, policy: Mapping[str, Any]) -> Program | nir.NIRGraph:
-    """Read a Program where the file is one, else a NIR graph with the policy asked for."""
-    from lavalier.export import read
+    """Read a Program, also from a lava-dl network, or else a NIR graph with the policy asked for."""
+    from lavalier.export import read, read_netx
 
-    if not is_program(read_graph(path)):
+    if not is_netx(path) and not is_program(read_graph(path)):
         return read(path, **policy)
     if policy:
         raise BadInput(f"{path}: a Program's arithmetic is the chip's; leave out {', '.join(policy)}")
-    return Program.load(path)
+    return read_netx(path) if is_netx(path) else Program.load(path)
+
+
+def is_netx(path: Path) -> bool:
+    """Whether a file is named as lava-dl names its networks."""
+    return path.suffix == ".net"
 
 
 def input_shape(network: Program | nir.NIRGraph) -> tuple[int, ...] | None:
