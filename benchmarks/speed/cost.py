@@ -62,9 +62,8 @@ def cost(data: Path | None) -> Iterator[Figure]:
         for (name, x), taken in zip(runs.items(), times, strict=True)
     }
     for name, taken in each.items():
-        unit = (
-            f"us per sample and step, {SIZES}, {' x '.join(map(str, runs[name].shape[:2]))} samples x steps"
-        )
+        batch, length = runs[name].shape[:2]
+        unit = f"us per sample and step, {SIZES}, {batch} samples of {length} steps"
         yield Figure(f"simulate.cost.{name}", median(taken), unit, None, "lower", (min(taken), max(taken)))
     for kind, sizes in (("batch", BATCHES), ("steps", LENGTHS)):
         few, many = each[f"{kind}_{sizes[0]}"], each[f"{kind}_{sizes[-1]}"]
