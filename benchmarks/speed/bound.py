@@ -22,7 +22,7 @@ from numba import njit
 
 from lavalier.simulate import fast
 
-from ..measure import ROUNDS, Figure, times_in_turn
+from ..measure import ROUNDS, Figure, check_undisturbed, ratio, times_in_turn
 from .against import DENSITIES, three_layers
 from .networks import Case
 
@@ -60,39 +60,36 @@ def bound_factor(data: Path | None) -> Iterator[Figure]:
 
 def _of(end: str, network: Case) -> Iterator[Figure]:
     program, x = network.program, network.x
-    counts = fast.run(program, x).counts
-    reached = sum(int(n.sum()) for n in counts.syn_ops.values())
+    reached = sum(int(n.sum()) for n in fast.run(program, x).counts.syn_ops.values())
     neurons = sum(neuron.size for neuron in program.populations.values())
     weights = sum(connection.weights.size for connection in program.connections)
-    steps = len(x) * x.shape[1] * neurons
-    ours, *measured = times_in_turn(
+    ours, alone, bytes_1, bytes_2, stepped = times_in_turn(
         ROUNDS,
         lambda: fast.run(program, x, threads=THREADS),
-        _streaming(weights),
-        _streaming(2 * weights),
+        _streaming(weights, 1),
+        _streaming(weights, THREADS),
+        _streaming(2 * weights, THREADS),
         _stepping(neurons),
     )
-    unit = "times the machine's bound, 2 threads, " + network.activity
-    for name, bytes_each, streamed in (("", 1, measured[0]), (".as_stored", 2, measured[1])):
-        per_s = median(THREADS * BYTES_STREAMED / t for t in streamed)
-        bounds = [
-            reached * bytes_each * s / (THREADS * BYTES_STREAMED) + steps * n / (THREADS * NEURON_STEPS)
-            for s, n in zip(streamed, measured[2], strict=True)
-        ]
-        factors = [o / b for o, b in zip(ours, bounds, strict=True)]
-        yield Figure(
-            f"simulate.bound_factor{name}{end}", median(factors),
-            f"{unit}; {bytes_each} byte a weight at {per_s / 1e9:.0f} GB/s: {1e3 * median(bounds):.2f} ms",
-            2.5, "lower", (min(factors), max(factors)),
-        )  # fmt: skip
+    check_undisturbed("streaming of a buffer by each thread", alone, bytes_1)
+    updates = [len(x) * x.shape[1] * neurons * t / (THREADS * NEURON_STEPS) for t in stepped]
+    for name, bytes_each, streamed in (("", 1, bytes_1), (".as_stored", 2, bytes_2)):
+        reading = [reached * bytes_each * t / (THREADS * BYTES_STREAMED) for t in streamed]
+        words = (
+            f"bytes of weights {1e3 * median(reading):.2f} ms ({bytes_each} each), "
+            f"neurons {1e3 * median(updates):.2f} ms; {network.activity}"
+        )
+        bound = [r + u for r, u in zip(reading, updates, strict=True)]
+        unit = f"times the machine's bound, 2 threads; {words}"
+        yield ratio(f"simulate.bound_factor{name}{end}", bound, ours, unit, 2.5, "lower")
     rates = [reached / t for t in ours]
     unit = f"synapses reached a second, 700-256-256-20, 2 threads, {network.activity}"
     yield Figure(f"simulate.synops_per_s{end}", median(rates), unit, None, "higher", (min(rates), max(rates)))
 
 
-def _streaming(size: int) -> Callable[[], None]:
+def _streaming(size: int, threads: int) -> Callable[[], None]:
     words = np.ones(size // 8, np.uint64)
-    return _on_all_threads(lambda: stream(words, BYTES_STREAMED // words.nbytes))
+    return _on_each(threads, lambda: stream(words, BYTES_STREAMED // words.nbytes))
 
 
 def _stepping(size: int) -> Callable[[], None]:
@@ -100,14 +97,14 @@ def _stepping(size: int) -> Callable[[], None]:
         v, a_in = np.zeros(size, np.int32), np.arange(size, dtype=np.int32)
         least_steps(v, a_in, np.zeros(size, np.uint8), NEURON_STEPS // size)
 
-    return _on_all_threads(step)
+    return _on_each(THREADS, step)
 
 
-def _on_all_threads(work: Callable[[], object]) -> Callable[[], None]:
-    pool = ThreadPoolExecutor(THREADS)
+def _on_each(threads: int, work: Callable[[], object]) -> Callable[[], None]:
+    pool = ThreadPoolExecutor(threads)
 
     def run() -> None:
-        for done in [pool.submit(work) for _ in range(THREADS)]:
+        for done in [pool.submit(work) for _ in range(threads)]:
             done.result()
 
     return run
