@@ -11,6 +11,7 @@ from lavalier.simulate.files import write_json
 
 from . import digits, interchange, start
 from .measure import Disturbed, Figure
+from .speed import against, bound, cost
 
 RESULTS = Path(__file__).with_name("results.json")
 BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
@@ -19,12 +20,24 @@ BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
     "digits.accuracy": digits.accuracy,
     "export.read_1m_s": interchange.read_1m,
     "export.interpreter_vs_torch": interchange.interpreter_vs_torch,
+    "simulate.vs_snntorch": against.vs_snntorch,
+    "simulate.vs_slayer": against.vs_slayer,
+    "simulate.vs_lava": against.vs_lava,
+    "simulate.vs_nengo_loihi": against.vs_nengo_loihi,
+    "simulate.vs_xylosim": against.vs_xylosim,
+    "simulate.recurrent_vs_snntorch": against.recurrent_vs_snntorch,
+    "simulate.conv_vs_snntorch": against.conv_vs_snntorch,
+    "simulate.bound_factor": bound.bound_factor,
+    "simulate.cost": cost.cost,
+    "simulate.first_call_s": cost.first_call,
+    "simulate.peak_gib": cost.peak,
 }
 # figures that do not begin with the name of the benchmark that measures them
 MEASURED_BY = {
     "digits.simulate_vs_snntorch": "digits.speed",
     "digits.simulate_vs_lava": "digits.speed",
     "simulate.reference_vs_fast": "digits.speed",
+    "simulate.synops_per_s": "simulate.bound_factor",
     "deploy.ms_per_sample": "digits.speed",
     "digits.float": "digits.accuracy",
     "digits.fixed": "digits.accuracy",
@@ -42,19 +55,25 @@ def benchmark_of(name: str) -> str | None:
     return None
 
 
+def benchmarks_of(name: str) -> list[str]:
+    """Return the benchmark of a figure, or all whose names begin with this stage, as `simulate`."""
+    benchmark = benchmark_of(name)
+    return [benchmark] if benchmark else [b for b in BENCHMARKS if b.startswith(f"{name}.")]
+
+
 def main() -> int:
     """Run those named, or all; exit 1 if one could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    known = f"a figure, or one of {', '.join(BENCHMARKS)}; default all"
+    known = f"a figure, a stage, or one of {', '.join(BENCHMARKS)}; default all"
     parser.add_argument("names", nargs="*", metavar="NAME", help=known)
     parser.add_argument("--data", type=Path, help="recordings in FSDD's layout, to train and score on")
     options = parser.parse_args()
     chosen: dict[str, None] = {}
     for name in options.names or BENCHMARKS:
-        benchmark = benchmark_of(name)
-        if benchmark is None:
+        found = benchmarks_of(name)
+        if not found:
             parser.error(f"no benchmark {name}; there are {', '.join(BENCHMARKS)}")
-        chosen[benchmark] = None
+        chosen |= dict.fromkeys(found)
     failed = False
     for name in chosen:
         try:

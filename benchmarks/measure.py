@@ -80,14 +80,19 @@ def ratio(
 
 
 def faster_of(name: str, one_thread: list[float], two_threads: list[float]) -> list[float]:
-    """Return the times of a peer with the number of threads that serves it better.
+    """Return the times of a peer with the number of threads that serves it better, if it was undisturbed."""
+    check_undisturbed(name, one_thread, two_threads)
+    return min(one_thread, two_threads, key=median)
+
+
+def check_undisturbed(name: str, one_thread: list[float], two_threads: list[float]) -> None:
+    """Compare what takes no longer with two threads than with one.
 
     Raises
     ------
     Disturbed
         Two threads take so much longer than one that something else used the second processor.
     """
-    one, two = median(one_thread), median(two_threads)
-    if two > DISTURBED * one:
-        raise Disturbed(f"{name}: 2 threads took {two / one:.2f} times as long as 1")
-    return one_thread if one <= two else two_threads
+    slower = median(two_threads) / median(one_thread)
+    if slower > DISTURBED:
+        raise Disturbed(f"{name}: 2 threads took {slower:.2f} times as long as 1")

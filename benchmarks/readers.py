@@ -1,13 +1,12 @@
 """Other people's readers: do snnTorch and Norse give the spikes of the files that we write?
 
 `python -m benchmarks.readers` exports every network of NETWORKS, lets the readers load and run the files
-in an environment of their own (.peers), compares with our run, and writes the table in docs/readers.md.
+in an environment of their own (.peers/readers), compares with our run, and writes the table in
+docs/readers.md.
 """
 
 import json
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,10 +26,10 @@ from lavalier.models.neurons import Integrator
 from lavalier.simulate import run
 from lavalier.simulate.errors import NotAvailable
 
-ROOT = Path(__file__).parents[1]
+from .peers import ROOT, environment
+
 DOCS = ROOT / "docs" / "readers.md"
 MARKS = "<!-- readers -->", "<!-- /readers -->"
-PEERS = ROOT / ".peers"
 REQUIREMENTS = Path(__file__).with_name("readers.txt")
 INPUTS, HIDDEN, OUTPUTS = 8, 12, 6
 BATCH, STEPS, DENSITY = 4, 100, 0.4
@@ -237,33 +236,6 @@ def exported(network: Network) -> tuple[nir.NIRGraph, np.ndarray]:
     return export.from_torch(module, x), x.double().numpy()
 
 
-def environment() -> Path:
-    """Return the Python of the peers; build its environment if it is not there as REQUIREMENTS has it.
-
-    Raises
-    ------
-    NotAvailable
-        There is no uv, or it cannot install them (no package index?).
-    """
-    python, stamp = PEERS / "bin" / "python", PEERS / "installed.txt"
-    if stamp.exists() and stamp.read_text() == REQUIREMENTS.read_text():
-        return python
-    uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
-    print(f"readers: installing {REQUIREMENTS.name} into {PEERS.name}, some GB", file=sys.stderr)
-    try:
-        for command in (
-            ["venv", "--quiet", "--clear", "--python", sys.executable, PEERS],
-            ["pip", "install", "--quiet", "--python", python, "--requirement", REQUIREMENTS],
-        ):
-            subprocess.run([uv, *command], check=True, capture_output=True, text=True)
-    except OSError as error:
-        raise NotAvailable(f"{uv}: {error.strerror}; run ./bootstrap first") from error
-    except subprocess.CalledProcessError as error:
-        raise NotAvailable(f"the peers cannot be installed: {error.stderr.strip()}") from error
-    shutil.copy(REQUIREMENTS, stamp)
-    return python
-
-
 class Row(NamedTuple):
     """What the readers made of one file, in words.
 
@@ -362,7 +334,7 @@ def table(rows: list[Row], versions: dict[str, str]) -> str:
 
 def main() -> None:
     """Write the table into the docs."""
-    text = table(*compare(environment()))
+    text = table(*compare(environment(REQUIREMENTS)))
     before, _, rest = DOCS.read_text().partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     DOCS.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.readers import DOCS, MARKS, NETWORKS, compare, environment, exported
+from benchmarks.peers import environment
+from benchmarks.readers import DOCS, MARKS, NETWORKS, REQUIREMENTS, compare, exported
 from lavalier.simulate import run
 from lavalier.simulate.errors import NotAvailable
 from lavalier.simulate.graph import SPIKING
@@ -35,7 +36,7 @@ def test_every_network_is_exported_as_the_table_says_and_fires(network, row):
 @pytest.fixture(scope="module")
 def rows():
     try:
-        python = environment()
+        python = environment(REQUIREMENTS)
     except NotAvailable as error:
         pytest.skip(str(error))
     return compare(python)[0]

@@ -1,0 +1,1 @@
+"""How fast `fast` is: against peers, against the machine, and by itself."""
