@@ -162,7 +162,7 @@ def read_layers(path: str | Path) -> list[Layer]:
         Not an HDF5 file with a group `layer` of layers 0, 1, ...; or one of them is not known here.
     """
     try:
-        tree = read_tree(Path(path), "layer")
+        tree = read_tree(Path(path), "layer", "netx")
         if not tree or tree.keys() != {str(place) for place in range(len(tree))}:
             raise BadInput(f"layers must be counted 0, 1, ...; the file has {short(sorted(tree))}")
     except LavalierError as error:

@@ -29,7 +29,7 @@ def short(value: Any) -> str:
     return " ".join(shortened(value).split())
 
 
-def read_tree(path: Path, root: str) -> Tree:
+def read_tree(path: Path, root: str, kind: str = "NIR") -> Tree:
     """Read all that stands under one group of a file.
 
     Parameters
@@ -38,6 +38,8 @@ def read_tree(path: Path, root: str) -> Tree:
         May come from anywhere: no code in it runs, no other file is opened for it.
     root : str
         Name of the group.
+    kind : str
+        What such a file is called.
 
     Returns
     -------
@@ -48,29 +50,29 @@ def read_tree(path: Path, root: str) -> Tree:
     BadInput
         No such file, not HDF5, damaged, too large, or with links; the place in the file is named.
     """
-    _check_format(path)
-    return _read(path, root)
+    _check_format(path, kind)
+    return _read(path, root, kind)
 
 
-def _check_format(path: Path) -> None:
+def _check_format(path: Path, kind: str) -> None:
     """Look at the bytes before HDF5 does."""
     try:
         if not path.is_file():
             raise BadInput("not a file" if path.exists() else "no such file")
         if path.stat().st_size == 0:
-            raise BadInput("not a readable NIR file (empty)")
+            raise BadInput(f"not a readable {kind} file (empty)")
         with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
             # torch.save writes a zip that begins with data.pkl, before torch 1.6 a bare pickle
             if content[:1] == b"\x80" or content[:2] == b"PK" and b"data.pkl" in content[:512]:
-                raise BadInput("a pickle is never opened, it can run any code; export the network to NIR")
+                raise BadInput(f"a pickle is never opened, it can run any code; export the network to {kind}")
             if not h5py.is_hdf5(path):
-                raise BadInput("not a readable NIR file (not HDF5)")
-            _check_heaps(content)
+                raise BadInput(f"not a readable {kind} file (not HDF5)")
+            _check_heaps(content, kind)
     except OSError as error:
         raise BadInput(f"cannot be read ({error.strerror})") from error
 
 
-def _check_heaps(content: mmap) -> None:
+def _check_heaps(content: mmap, kind: str) -> None:
     """Walk through the stores of text: in a damaged one HDF5 goes in circles for ever.
 
     Source: HDF5 file format specification 3.0, III.E global heap; hang as in HDFGroup/hdf5 #1707.
@@ -82,12 +84,12 @@ def _check_heaps(content: mmap) -> None:
             index, size = struct.unpack_from("<H6xQ", content, place)
             step = 16 + (size + 7) // 8 * 8 if index else size  # object 0 is the free rest
             if not 16 <= step <= end - place:
-                raise BadInput("damaged, no readable NIR file (its store of text does not add up)")
+                raise BadInput(f"damaged, no readable {kind} file (its store of text does not add up)")
             place += step
         heap = content.find(b"GCOL\x01", heap + 1)
 
 
-def _read(path: Path, root: str) -> Tree:
+def _read(path: Path, root: str, kind: str) -> Tree:
     try:
         with h5py.File(path, "r") as file:
             tree = _Reading().member(file, root, "", 0) if root in file else None
@@ -96,9 +98,9 @@ def _read(path: Path, root: str) -> Tree:
     except Exception as error:  # h5py raises anything from KeyError to MemoryError
         why = " ".join(str(error).split()).encode("unicode_escape").decode() or type(error).__name__
         damage = "cut short" if "truncated" in why else "damaged"
-        raise BadInput(f"{damage}, no readable NIR file ({why})") from error
+        raise BadInput(f"{damage}, no readable {kind} file ({why})") from error
     if not isinstance(tree, dict):
-        raise BadInput(f"HDF5 without a group '{root}', so not a NIR graph")
+        raise BadInput(f"HDF5 without a group '{root}', so not a {kind} network")
     return tree
 
 

@@ -12,8 +12,19 @@ import numpy as np
 from numba import njit
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
-from .plan import CALM, GRADED_LI, PLAIN, SPECIAL
-from .unchecked import borrowed, put_eight, shift_right, window
+from .plan import CALM, GRADED_LI, LEAN, PLAIN, SPECIAL
+from .unchecked import (
+    borrowed,
+    put_eight,
+    shift_right,
+    sum_16,
+    sum_16_wide,
+    sum_32,
+    sum_64,
+    sum_128,
+    sum_256,
+    window,
+)
 
 # of the machine code, which finds what is in a Plan by its place
 SOURCES = ("kernels.py", "plan.py", "synapse_plan.py", "unchecked.py")
@@ -151,7 +162,7 @@ def _deliver(plan, scratch, link, layer, row, first, counts):
             )  # fmt: skip
         else:
             n, reached = _deliver_spikes(
-                words, rows, fan_out, link.halved, link.shift, first, scratch.fired, part, total, a_in
+                words, rows, fan_out, link.halved, link.shift, first, scratch.fired, a_in
             )
     counts[0] += n
     counts[1] += reached
@@ -179,6 +190,8 @@ def _update(plan, scratch, layer, row):
     wraps = window(scratch.few, 2 * neurons + at, n)
     if layer.step == CALM:
         _step_calm(a_in, v, left_v, bias, threshold, spikes, fired, uncut)
+    elif layer.step == LEAN:
+        _step_lean(a_in, u, v, left_v, bias, threshold, spikes, fired, active, uncut)
     elif layer.step == PLAIN:
         _step(a_in, u, v, left_u, left_v, bias, threshold, spikes, fired, active, wraps, uncut)
     elif layer.step == SPECIAL:
@@ -238,25 +251,37 @@ def _copy_64_times(values, target):
         target[j] = np.int32(values[j] << 6)
 
 
-@kernel
-def _deliver_spikes(words, rows, fan_out, halved, shift, first, fired, part, total, a_in):
+@inlined
+def _deliver_spikes(words, rows, fan_out, halved, shift, first, fired, a_in):
     """Add the rows of the channels whose byte is 1, times 2^(halved + shift); return events and synapses.
 
-    `words` are eight bytes each; `fired`, `part` and `total` are scratch.
+    `words` are eight bytes each; `fired` is scratch. A tile of lanes stays in registers while all rows pass.
     """
-    n = _list_ones(words, fired)
-    _fill_up(fired, n, fan_out.size - 1)
-    reached, most = 0, ROWS_IN_16_BITS << halved
-    if n <= most:
-        reached += _sum_rows(part, rows, fan_out, fired, 0, n)
-        _put_shifted(a_in, part, halved, shift, first)
+    n, lanes = _list_ones(words, fired), a_in.size
+    left, right, kept = halved + max(shift, 0), max(-shift, 0), 0 if first else -1
+    at = 0
+    if n <= ROWS_IN_16_BITS << halved:
+        while at + 256 <= lanes:
+            sum_256(a_in, rows, fired, 0, n, lanes, at, left, right, kept)
+            at += 256
+        if at + 128 <= lanes:
+            sum_128(a_in, rows, fired, 0, n, lanes, at, left, right, kept)
+            at += 128
+        if at + 64 <= lanes:
+            sum_64(a_in, rows, fired, 0, n, lanes, at, left, right, kept)
+            at += 64
+        if at + 32 <= lanes:
+            sum_32(a_in, rows, fired, 0, n, lanes, at, left, right, kept)
+            at += 32
+        if at < lanes:
+            sum_16(a_in, rows, fired, 0, n, lanes, at, left, right, kept)
     else:
-        total[:] = 0
-        for start in range(0, n, most):
-            stop = min(n, start + most)
-            reached += _sum_rows(part, rows, fan_out, fired, start, stop)
-            _collect(total, part, 1)
-        _put_shifted(a_in, total, halved, shift, first)
+        while at < lanes:
+            sum_16_wide(a_in, rows, fired, 0, n, lanes, at, left, right, kept)
+            at += 16
+    reached = 0
+    for k in range(n):
+        reached += fan_out[fired[k]]
     return n, reached
 
 
@@ -363,25 +388,6 @@ def _sum_four(values, fired, k):
 
 
 @inlined
-def _sum_rows(part, rows, fan_out, fired, start, stop):
-    _add_four(part, rows, fired, start, True)
-    reached = _sum_four(fan_out, fired, start)
-    for k in range(start + 4, stop, 4):  # four rows for each load and store of the sum
-        _add_four(part, rows, fired, k, False)
-        reached += _sum_four(fan_out, fired, k)
-    return reached
-
-
-@inlined
-def _add_four(part, rows, fired, k, first):
-    n = part.size
-    r0, r1 = window(rows, fired[k] * n, n), window(rows, fired[k + 1] * n, n)
-    r2, r3 = window(rows, fired[k + 2] * n, n), window(rows, fired[k + 3] * n, n)
-    for j in range(n):
-        part[j] = (np.int16(0) if first else part[j]) + r0[j] + r1[j] + r2[j] + r3[j]
-
-
-@inlined
 def _add_four_times(part, rows, fired, k, events, shift, first):
     n = part.size
     e0, e1 = _digit(events[fired[k]], shift), _digit(events[fired[k + 1]], shift)
@@ -428,6 +434,18 @@ def _step(a_in, u, v, left_u, left_v, bias, threshold, spikes, n_spikes, active,
         uncut[j] += np.uint8(cut == total)
         n_spikes[j] += np.uint8(s)
         u[j], v[j], spikes[j] = wrapped, left, s
+
+
+@kernel
+def _step_lean(a_in, u, v, left_v, bias, threshold, spikes, n_spikes, active, uncut):
+    """`_step` where u is 64 a_in: no memory, and never wraps."""
+    for j in range(v.size):
+        current = np.int32(a_in[j] << 6)
+        left, s, total, cut = _updated(current, v[j], left_v[j], bias[j], threshold[j])
+        active[j] += np.uint8((u[j] | v[j] | current | cut) != 0)
+        uncut[j] += np.uint8(cut == total)
+        n_spikes[j] += np.uint8(s)
+        u[j], v[j], spikes[j] = current, left, s
 
 
 @kernel

@@ -38,7 +38,7 @@ LAYER = np.dtype(
     + [(f, np.int64) for f in ("spikes", "messages", "u", "v")]
 )
 # how a population takes a step
-PLAIN, CALM, SPECIAL, GRADED_LI, GRADED_RELU = range(5)
+PLAIN, LEAN, CALM, SPECIAL, GRADED_LI, GRADED_RELU = range(6)
 
 
 class Plan(NamedTuple):
@@ -53,9 +53,10 @@ class Plan(NamedTuple):
         weights; `shift` is weight_exp, `delay` how many steps ago it was sent.
     layers : LAYER (populations)
         `start` is the first of `lanes`, of which `size` are neurons, `sent` the first of their bytes, in
-        `planes` (0: spikes); the links `first` to `last` end here. `step` is one of PLAIN, CALM (u has no
-        memory, never wraps, and no neuron rests), SPECIAL (anything beside u and v), GRADED_LI and
-        GRADED_RELU. `spikes`, `messages`, `u` and `v` are where the values to keep begin, -1 where none are.
+        `planes` (0: spikes); the links `first` to `last` end here. `step` is one of PLAIN, LEAN (u has no
+        memory and never wraps), CALM (nor does any neuron rest), SPECIAL (anything beside u and v), GRADED_LI
+        and GRADED_RELU. `spikes`, `messages`, `u` and `v` are where the values to keep begin, -1 where none
+        are.
     rows, fan_out, first_run, runs, weights
         Of all links, as in `Laid`.
     left_u, left_v : int32 (lanes), 0 to 4096
@@ -227,8 +228,8 @@ def _layers(program: Program, sent: dict[str, int]) -> np.ndarray:
     for name, neuron in program.populations.items():
         lanes, last = lanes_of(neuron.size), first + len(program.incoming(name))
         planes, step = _planes(program.message_bits(name)), FORMS[type(neuron)].step
-        if step == PLAIN and _is_calm(program, name):
-            step = CALM
+        if step == PLAIN and _is_lean(program, name):
+            step = CALM if neuron.bias.all() else LEAN  # type: ignore[union-attr]
         layers.append((start, sent[name], lanes, neuron.size, planes, step, first, last, -1, -1, -1, -1))
         start, first = start + lanes, last
     return np.array(layers, LAYER)
@@ -319,11 +320,11 @@ def _register(neuron: Neuron, field: str) -> np.ndarray:
     return getattr(neuron, field, np.zeros(neuron.shape, np.int32))
 
 
-def _is_calm(program: Program, name: str) -> bool:
-    """Whether u has no memory and never wraps, and a bias keeps every neuron from rest."""
+def _is_lean(program: Program, name: str) -> bool:
+    """Whether u has no memory and never wraps."""
     neuron: Any = program.populations[name]
     no_memory = (neuron.du == DECAY_ONE - 1).all()
-    return bool(no_memory and neuron.bias.all() and _largest_u(program, name) < U_HALF_RANGE)
+    return bool(no_memory and _largest_u(program, name) < U_HALF_RANGE)
 
 
 def _largest_u(program: Program, name: str) -> int:

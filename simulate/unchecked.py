@@ -1,4 +1,4 @@
-"""What Numba does not give for free: a view without a reference, one wide store, a shift of 32 bits.
+"""What Numba does not give for free: a view without a reference, wide stores and sums, a shift of 32 bits.
 
 None checks its bounds: the caller does.
 """
@@ -6,7 +6,7 @@ None checks its bounds: the caller does.
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
@@ -61,6 +61,58 @@ def put_eight(typing, target, at, table, index, add):
         return context.get_dummy_value()
 
     return types.void(target, at, table, index, add), generate
+
+
+def _tile(lanes, bits):
+    """Return a primitive that sums some lanes of rows in registers of so many bits.
+
+    It writes `a_in[at : at + lanes] = (sum << left >> right) + (a_in[at : at + lanes] & kept)`: what numbers
+    list between start and stop are rows of n.
+    """
+    row, sums, wide = (ir.VectorType(ir.IntType(b), lanes) for b in (16, bits, 32))
+
+    @primitive
+    def sum_tile(typing, a_in, rows, numbers, start, stop, n, at, left, right, kept):
+        def generate(context, builder, signature, values):
+            into, table, listed = (
+                context.make_array(kind)(context, builder, value).data
+                for value, kind in zip(values[:3], signature.args[:3], strict=True)
+            )
+            begin, end, width, first = (
+                context.cast(builder, value, kind, types.intp)
+                for value, kind in zip(values[3:7], signature.args[3:7], strict=True)
+            )
+            up, down, mask = (
+                _splat(builder, context.cast(builder, value, kind, types.int32), lanes)
+                for value, kind in zip(values[7:], signature.args[7:], strict=True)
+            )
+            total = cgutils.alloca_once_value(builder, ir.Constant(sums, None))
+            with cgutils.for_range_slice(builder, begin, end, begin.type(1), begin.type) as (k, _):
+                number = builder.zext(builder.load(builder.gep(listed, [k])), begin.type)
+                place = builder.gep(table, [builder.add(builder.mul(number, width), first)])
+                one = builder.load(builder.bitcast(place, row.as_pointer()), align=2)
+                builder.store(builder.add(builder.load(total), builder.sext(one, sums)), total)
+            place = builder.bitcast(builder.gep(into, [first]), wide.as_pointer())
+            shifted = builder.ashr(builder.shl(builder.sext(builder.load(total), wide), up), down)
+            before = builder.and_(builder.load(place, align=4), mask)
+            builder.store(builder.add(shifted, before), place, align=4)
+            return context.get_dummy_value()
+
+        return types.void(a_in, rows, numbers, start, stop, n, at, left, right, kept), generate
+
+    return sum_tile
+
+
+def _splat(builder, value, lanes):
+    """Return a vector that holds one value everywhere."""
+    vector = ir.VectorType(value.type, lanes)
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
+    return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), everywhere)
+
+
+sum_256, sum_128, sum_64, sum_32, sum_16 = (_tile(lanes, 16) for lanes in (256, 128, 64, 32, 16))
+sum_16_wide = _tile(16, 32)
 
 
 @primitive

@@ -229,7 +229,7 @@ def test_counts_of_many_steps(bias):
 def test_what_would_not_fit_into_memory_is_said_before_it_starts(monkeypatch):
     monkeypatch.setattr("lavalier.simulate.room.memory_limit", lambda: 2.0**30)
     program, x = wide_program(), np.broadcast_to(np.uint8(0), (2000, 20000, 300))
-    with pytest.raises(BadInput, match="GiB of memory needed, there are 1.0: what is recorded of 2000 samples"):
+    with pytest.raises(BadInput, match="GiB of memory needed, there are 1.0: what is recorded of 2000"):
         fast.Job(program, {"in": x}, ("a", "b"))
 
 
