@@ -7,6 +7,7 @@ result does not depend on their number.
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 
@@ -53,6 +54,16 @@ def run(
     job = Job(program, events, record)
     job.run(threads)
     return job.trace()
+
+
+@lru_cache(maxsize=1)
+def _helpers(threads: int) -> ThreadPoolExecutor:
+    """Threads that stay: to start them takes as long as a small run."""
+    return ThreadPoolExecutor(threads, "lavalier")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helpers.cache_clear)  # a fork has none of them
 
 
 class _Kept:
@@ -112,12 +123,15 @@ class Job:
                 end = min(begin + each, self.batch)
                 self.run_samples(scratch, begin, end, 0)
 
-        if threads == 1 or each >= self.batch:
+        others = 0 if each >= self.batch else threads - 1
+        helping = [_helpers(others).submit(work) for _ in range(others)]
+        try:
             work()
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                for worker in [pool.submit(work) for _ in range(threads)]:
-                    worker.result()
+        finally:
+            for _ in waiting:  # after an error nobody goes on
+                pass
+            for helper in helping:
+                helper.result()
 
     def run_samples(self, scratch: Scratch, begin: int, end: int, done: int) -> None:
         """Run some samples; one of which `done` steps were run goes on from what its scratch holds."""

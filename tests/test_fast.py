@@ -1,5 +1,7 @@
 """`fast` equals `reference` in every u, v, s and count, for drawn Programs and drawn states."""
 
+import multiprocessing
+import os
 from unittest.mock import patch
 
 import numpy as np
@@ -235,3 +237,24 @@ def test_what_would_not_fit_into_memory_is_said_before_it_starts(monkeypatch):
 
 def test_the_memory_limit_is_known():
     assert 2**28 < room.memory_limit() < 2**50
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_finds_threads_of_its_own():
+    expected = _spikes_with_threads()
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(_spikes_with_threads).get(60) == expected
+
+
+def _spikes_with_threads() -> int:
+    trace = fast.run(wide_program(), np.ones((40, 5, 300), int), threads=3)
+    return trace.counts.total("spikes_out")
+
+
+def test_an_error_in_a_thread_ends_the_run(monkeypatch):
+    def fails(*_):
+        raise RuntimeError("in a thread")
+
+    monkeypatch.setattr(fast.Job, "run_samples", fails)
+    with pytest.raises(RuntimeError, match="in a thread"):
+        fast.run(wide_program(), np.ones((40, 5, 300), int), threads=3)
