@@ -1,6 +1,6 @@
-"""Parity: a Program on everything here that runs Programs, on drawn input, compared value by value."""
+"""Parity: a Program on everything that runs Programs, on drawn input and states, compared value by value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from lavalier import deploy
 from lavalier.deploy.guarded import Progress
 from lavalier.simulate import Comparison, Program, compare, fast, reference
 from lavalier.simulate.errors import Unsupported
+from lavalier.simulate.ranges import RANGES, UNIT
 
 # share of channels that send in a step; silence comes after the largest events, where a rest would show
 KINDS = {"largest": 1.0, "silent": 0.0, "sparse": 0.02, "dense": 0.5}
@@ -70,6 +71,8 @@ def check_program(
 ) -> Parity:
     """Run a Program on reference, fast, Lava's models and Lava's runtime; compare u, v, s and counts.
 
+    Once as it is, and once with samples that start from drawn u and v, often at their ends.
+
     Parameters
     ----------
     program : Program
@@ -80,14 +83,32 @@ def check_program(
         Told of Lava's steps.
     """
     x, names = draw(program, samples, steps, seed), tuple(program.populations)
-    expected = reference.run(program, x, names)
-    compared = {"fast": compare(fast.run(program, x, names), expected)}
-    not_run = _lava_lacks(program)
-    if not not_run:
-        in_bulk = deploy.run_models(program, x, names, progress=progress)
-        compared["Lava's models"] = compare(in_bulk, expected)
-        compared["Lava's runtime"] = compare(deploy.run(program, x, names, progress=progress), expected)
+    compared, not_run = {}, _lava_lacks(program)
+    for given, start in ((program, ""), (with_drawn_states(program, seed), " from drawn states")):
+        expected = reference.run(given, x, names)
+        compared[f"fast{start}"] = compare(fast.run(given, x, names), expected)
+        if not not_run:
+            in_bulk = deploy.run_models(given, x, names, progress=progress)
+            compared[f"Lava's models{start}"] = compare(in_bulk, expected)
+            runtime = deploy.run(given, x, names, progress=progress)
+            compared[f"Lava's runtime{start}"] = compare(runtime, expected)
     return Parity(samples, steps, seed, compared, not_run)
+
+
+def with_drawn_states(program: Program, seed: int) -> Program:
+    """Return a Program whose samples start from drawn u and v; a third of them lie at the ends."""
+    rng, populations = np.random.default_rng(seed), {}
+    for name, neuron in program.populations.items():
+        drawn = {}
+        for field in ("u0", "v0"):
+            if field in neuron.registers():
+                low, high = RANGES[field]
+                anywhere = rng.integers(low, high, neuron.shape, endpoint=True)
+                near = rng.integers(-UNIT, UNIT, neuron.shape, endpoint=True)
+                ends = rng.choice([low, high], neuron.shape)
+                drawn[field] = np.choose(rng.integers(0, 3, neuron.shape), [anywhere, near, ends])
+        populations[name] = replace(neuron, **drawn)
+    return replace(program, populations=populations)
 
 
 def draw(program: Program, samples: int, steps: int, seed: int) -> dict[str, np.ndarray]:

@@ -296,7 +296,7 @@ def check(
     program: Annotated[Path, typer.Argument(help="A Program.")],
     samples: Annotated[int, typer.Option(min=1, help="Samples to draw.")] = 8,
     steps: Annotated[int, typer.Option(min=1, help="Steps of a sample.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Of the drawn input.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the drawn input and states.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Run a Program on reference, fast and Lava; exit 1 and the first difference if they are not equal."""

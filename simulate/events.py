@@ -50,7 +50,7 @@ def _check_input(program: Program, name: str, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "biuf":
         raise BadInput(f"input '{name}': x holds {values.dtype}, not numbers")
     if values.size:
-        low = 0 if values.dtype.kind in "bu" else values.min()
+        low = 0 if values.dtype.kind in ("b", "u") else values.min()
         high = values.max()  # nan spreads to both
         if not (low >= 0 and high <= entry.largest):
             raise BadInput(f"input '{name}': events from {low} to {high}, allowed 0 to {entry.largest}")

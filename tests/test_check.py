@@ -70,7 +70,8 @@ def test_everything_is_run_and_compared(path, capsys) -> None:
         "5 samples of 20 steps, seed 7: 2 largest, 1 silent, 1 sparse, 1 dense\n"
         + "".join(
             f"{name} = reference: yes, {values:,} values of u, v, s and output, and all counts\n"
-            for name in ("fast", "Lava's models", "Lava's runtime")
+            for start in ("", " from drawn states")
+            for name in (f"fast{start}", f"Lava's models{start}", f"Lava's runtime{start}")
         )
     )
 
@@ -79,12 +80,22 @@ def test_where_lava_is_missing_the_rest_is_checked(path, capsys, monkeypatch) ->
     without_lava(monkeypatch)
     assert main(["check", str(path), "--samples", "2", "--steps", "3"]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[1].startswith("fast = reference: yes") and said[2:] == ["Lava: not run (it is elsewhere)"]
+    assert said[1].startswith("fast = reference: yes")
+    assert said[2].startswith("fast from drawn states = reference: yes")
+    assert said[3:] == ["Lava: not run (it is elsewhere)"]
+
+
+def test_states_are_drawn_with_their_ends() -> None:
+    drawn = check.with_drawn_states(program(), seed=0)
+    states = np.concatenate([getattr(n, f).ravel() for n in drawn.populations.values() for f in ("u0", "v0")])
+    assert {-(2**23 - 1), 2**23 - 1} <= set(states.tolist()) and np.any(np.abs(states) <= 64)
+    assert drawn == check.with_drawn_states(program(), seed=0)
+    assert drawn.connections == program().connections
 
 
 def test_what_lava_cannot_run_is_said(monkeypatch) -> None:
     found = check_program(program(delay=1), samples=1, steps=4)
-    assert list(found.compared) == ["fast"] and found.difference is None
+    assert list(found.compared) == ["fast", "fast from drawn states"] and found.difference is None
     assert "passes more synapses than it has steps" in (found.not_run or "")
 
 
