@@ -33,11 +33,13 @@ def count(recording: Recording, events: dict[str, np.ndarray]) -> Counts:
     counts["syn_ops"] = {c.name: np.zeros(batch, np.int64) for c in program.connections}
     states = {n: [recording.read(n, kind) for kind in "uvs"] for n in program.populations}
     sent = events | {name: s for name, (_, _, s) in states.items()}
+    fan_out = {c.name: c.fan_out for c in program.connections}
+    weights = {c.name: _weights(c) for c in program.connections}
     for b in range(batch):
         here = {name: values[b] for name, values in sent.items()}
         for c in program.connections:
             arrived = np.count_nonzero(_in_time(c, here[c.source]), axis=0)
-            counts["syn_ops"][c.name][b] = arrived @ c.fan_out
+            counts["syn_ops"][c.name][b] = arrived @ fan_out[c.name]
             counts["spikes_in"][c.target][b] += arrived.sum()
         for name, neuron in program.populations.items():
             u, v, s = (values[b].astype(np.int64) for values in states[name])
@@ -48,7 +50,7 @@ def count(recording: Recording, events: dict[str, np.ndarray]) -> Counts:
                 happened = recording.read(name, "h")[b]
                 wraps, cuts, active = (int(np.count_nonzero(happened & bit)) for bit in (1, 2, 4))
             else:
-                wraps = _wraps(neuron, u, _arriving(program, name, here))
+                wraps = _wraps(neuron, u, _arriving(program, weights, name, here))
                 cuts, active = _saturations(neuron, u, v), _active(u, v, s)
             counts["dendrite_updates_active"][name][b] = active
             counts["dendrite_updates_inactive"][name][b] = u.size - active
@@ -78,13 +80,17 @@ def _saturations(neuron: Any, u: np.ndarray, v: np.ndarray) -> int:
     return int(np.count_nonzero(np.abs(total) > V_MAX))
 
 
-def _arriving(program: Program, name: str, sent: dict[str, np.ndarray]) -> np.ndarray:
+def _arriving(
+    program: Program, weights: dict[str, Any], name: str, sent: dict[str, np.ndarray]
+) -> np.ndarray:
     """Synaptic input of every step, int64 (steps, size)."""
     steps = len(next(iter(sent.values())))
     a_in = np.zeros((steps, program.size(name)), np.int64)
     for c in program.incoming(name):
         arrived = _in_time(c, sent[c.source])
-        a_in[steps - len(arrived) :] = _int32(a_in[steps - len(arrived) :] + _delivered(c, arrived))
+        a_in[steps - len(arrived) :] = _int32(
+            a_in[steps - len(arrived) :] + _delivered(weights[c.name], c.weight_exp, arrived)
+        )
     return a_in
 
 
@@ -93,13 +99,17 @@ def _in_time(connection: Connection, events: np.ndarray) -> np.ndarray:
     return events[: max(0, len(events) - connection.delay)]
 
 
-def _delivered(connection: Connection, events: np.ndarray) -> np.ndarray:
-    exp = connection.weight_exp
-    if not isinstance(connection, Dense):
-        return deliver(connection.matrix, exp, events.T.astype(np.int64)).T
+def _weights(connection: Connection) -> Any:
+    """Return float64 weights of all-to-all synapses, else a sparse matrix."""
+    dense = isinstance(connection, Dense)
+    return connection.weights.astype(np.float64) if dense else connection.matrix
+
+
+def _delivered(weights: Any, exp: int, events: np.ndarray) -> np.ndarray:
+    if not isinstance(weights, np.ndarray):
+        return deliver(weights, exp, events.T.astype(np.int64)).T
     # exact in float64: below 2^53 for up to 2^21 channels of 24-bit events and 8-bit weights
-    product = events.astype(np.float64) @ connection.weights.T.astype(np.float64)
-    total = _int32(product.astype(np.int64))
+    total = _int32((events.astype(np.float64) @ weights.T).astype(np.int64))
     return _int32(total << exp) if exp > 0 else total >> -exp
 
 

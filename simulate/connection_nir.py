@@ -10,14 +10,14 @@ from typing import Any
 import nir
 import numpy as np
 
-from .connections import CONNECTIONS, Connection, Conv, Sparse
+from .connections import CONNECTIONS, Connection, Conv, Dense
 from .errors import BadInput, Unsupported
 from .program import Program
 
 KINDS = (nir.Affine, nir.Conv1d, nir.Conv2d)
 COMMON = ("weight_exp", "num_weight_bits", "sign_mode")
 GEOMETRY = ("input_shape", "stride", "padding", "dilation", "groups")
-MATRIX_BYTES = 2**31  # of an Affine in float32
+MATRIX_GIB = 2  # of an Affine in float32
 
 
 def with_axes(program: Program) -> set[str]:
@@ -49,33 +49,39 @@ def is_spoken(connection: Connection, axes: Collection[str]) -> bool:
 
 def to_node(connection: Connection, bias: np.ndarray, spoken: bool) -> nir.NIRNode:
     """Write a connection; `bias` (n_out), or (channels out) for a convolution, in units of a weight."""
-    settings = {name: getattr(connection, name) for name in COMMON}
-    exp, bias = connection.weight_exp, bias.astype(np.float32)
-    if isinstance(connection, Conv) and spoken:
-        weights = np.ldexp(connection.weights.astype(np.float32), exp)
-        geometry: dict[str, Any] = {name: getattr(connection, name) for name in GEOMETRY}
-        geometry["input_shape"] = connection.input_shape[1:]
-        kind: Any = nir.Conv2d
-        if weights.ndim == 3:
-            kind = nir.Conv1d
-            for name in ("input_shape", "stride", "padding", "dilation"):
-                (geometry[name],) = geometry[name]
-        node = kind(weight=weights, bias=bias, **geometry)
-    else:
-        n_out, n_in = connection.shape
-        if 4 * n_out * n_in > MATRIX_BYTES:
-            raise Unsupported(
-                f"connection '{connection.name}' is {n_out} x {n_in} as NIR's Affine, "
-                f"{4 * n_out * n_in / 2**30:.1f} GiB; more than {MATRIX_BYTES / 2**30:g} are not written"
-            )
-        matrix = connection.matrix.toarray() if isinstance(connection, (Sparse, Conv)) else connection.weights
-        node = nir.Affine(np.ldexp(matrix.astype(np.float32), exp), bias)
-        if isinstance(connection, (Sparse, Conv)):
-            settings["synapses"] = type(connection).__name__
-        if isinstance(connection, Conv):
-            settings["kernel"] = connection.weights
-            settings |= {name: np.atleast_1d(getattr(connection, name)) for name in GEOMETRY}
-    node.metadata = settings
+    bias = bias.astype(np.float32)
+    node: nir.NIRNode = _conv_node(connection, bias) if spoken else _affine(connection, bias)  # type: ignore[arg-type]
+    node.metadata |= {name: getattr(connection, name) for name in COMMON}
+    return node
+
+
+def _conv_node(conv: Conv, bias: np.ndarray) -> nir.Conv1d | nir.Conv2d:
+    weights = np.ldexp(conv.weights.astype(np.float32), conv.weight_exp)
+    where: dict[str, Any] = {name: getattr(conv, name) for name in GEOMETRY}
+    where["input_shape"] = conv.input_shape[1:]
+    if weights.ndim == 4:
+        return nir.Conv2d(weight=weights, bias=bias, **where)
+    return nir.Conv1d(
+        weight=weights, bias=bias, **{n: v[0] if isinstance(v, tuple) else v for n, v in where.items()}
+    )
+
+
+def _affine(connection: Connection, bias: np.ndarray) -> nir.Affine:
+    """Write all pairs; what was sparse or a convolution says so in metadata."""
+    n_out, n_in = connection.shape
+    size = 4 * n_out * n_in / 2**30
+    if size > MATRIX_GIB:
+        raise Unsupported(
+            f"connection '{connection.name}' is {n_out} x {n_in} as NIR's Affine, {size:.1f} GiB; "
+            f"more than {MATRIX_GIB} are not written"
+        )
+    dense = isinstance(connection, Dense)
+    matrix = connection.weights if dense else connection.matrix.toarray()
+    node = nir.Affine(np.ldexp(matrix.astype(np.float32), connection.weight_exp), bias)
+    node.metadata = {} if dense else {"synapses": type(connection).__name__}
+    if isinstance(connection, Conv):
+        node.metadata["kernel"] = connection.weights
+        node.metadata |= {name: np.atleast_1d(getattr(connection, name)) for name in GEOMETRY}
     return node
 
 
@@ -85,20 +91,15 @@ def from_node(name: str, node: Any, source: str, target: str, delay: int) -> Con
     settings: dict[str, Any] = {field: given[field] for field in COMMON} | {"delay": delay}
     settings["sign_mode"] = str(settings["sign_mode"])
     kind = str(given.get("synapses", "Dense"))
-    if isinstance(node, (nir.Conv1d, nir.Conv2d)):
-        geometry: dict[str, Any] = {field: _sizes(getattr(node, field)) for field in GEOMETRY}
-        channels = node.weight.shape[1] * int(node.groups)
-        geometry["input_shape"] = (channels, *geometry["input_shape"])
-    else:
-        geometry = {field: _sizes(given[field]) for field in GEOMETRY} if kind == "Conv" else {}
-    if geometry:
-        (geometry["groups"],) = geometry["groups"]
-    if kind == "Conv" and not isinstance(node, (nir.Conv1d, nir.Conv2d)):
-        return Conv(source, target, np.asarray(given["kernel"]), **settings, **geometry)
-    exp = int(settings["weight_exp"])
-    weights: Any = whole(name, "weight", np.ldexp(node.weight.astype(np.float64), -exp))
-    if geometry:
-        return Conv(source, target, weights, **settings, **geometry)
+    if isinstance(node, nir.Affine) and kind == "Conv":
+        where = {field: given[field] for field in GEOMETRY}
+        return Conv(source, target, np.asarray(given["kernel"]), **settings, **_sizes(where))
+    weights: Any = np.ldexp(node.weight.astype(np.float64), -int(settings["weight_exp"]))
+    weights = whole(name, "weight", weights)
+    if not isinstance(node, nir.Affine):
+        where = {field: getattr(node, field) for field in GEOMETRY}
+        where["input_shape"] = (weights.shape[1] * int(node.groups), *np.ravel(where["input_shape"]))
+        return Conv(source, target, weights, **settings, **_sizes(where))
     if kind == "Sparse":
         from scipy.sparse import csr_array
 
@@ -106,8 +107,13 @@ def from_node(name: str, node: Any, source: str, target: str, delay: int) -> Con
     return CONNECTIONS[kind](source, target, weights, **settings)
 
 
-def _sizes(values: Any) -> tuple[int, ...]:
-    return tuple(int(n) for n in np.ravel(values))
+def _sizes(where: dict[str, Any]) -> dict[str, Any]:
+    """Return a geometry in whole numbers: one for groups, one for each axis of the rest."""
+    sizes: dict[str, Any] = {
+        field: tuple(int(n) for n in np.ravel(values)) for field, values in where.items()
+    }
+    (sizes["groups"],) = sizes["groups"]
+    return sizes
 
 
 def whole(name: str, field: str, values: np.ndarray) -> np.ndarray:
