@@ -258,3 +258,16 @@ def test_an_error_in_a_thread_ends_the_run(monkeypatch):
     monkeypatch.setattr(fast.Job, "run_samples", fails)
     with pytest.raises(RuntimeError, match="in a thread"):
         fast.run(wide_program(), np.ones((40, 5, 300), int), threads=3)
+
+
+def test_a_membrane_that_decays_to_rest_was_active():
+    """Without memory in u: one neuron starts with u, one with v, one at rest; nothing arrives."""
+    program = Program(
+        inputs={"in": Input((1,))},
+        populations={"n": LIF((3,), dv=4096, vth=9, u0=[5, 0, 0], v0=[0, 5, 0])},
+        connections=(Dense("in", "n", [[2], [2], [2]]),),
+        outputs=("n",),
+    )
+    trace = fast.run(program, np.zeros((1, 4, 1), int))
+    assert_equal(trace, reference.run(program, np.zeros((1, 4, 1), int)))
+    assert trace.counts.dendrite_updates_active["n"].tolist() == [2]
