@@ -13,7 +13,7 @@ from ..simulate.network import Network
 from ..simulate.ranges import RANGES, UNIT, V_MAX
 from .linear_maps import Full, LinearMap
 from .populations import Population
-from .rounding import BIAS_LIMIT, Scale, round_weights, span
+from .rounding import BIAS_LIMIT, Scale, rounded, span
 
 V_LIMIT = V_MAX // UNIT  # largest membrane, in weight units
 A_IN_LIMIT = 2**15 - 1  # the chip's width of a_in; Lava's CPU models do not enforce it
@@ -125,14 +125,15 @@ def _shifted(scale: float, limit: float) -> float | None:
 
 def _rounding_error(p: Population, scale: Scale, bits: int, observed: Observed) -> float:
     """Squared error of a_in over the calibration events."""
-    error = 0.0
-    for (source, _), weights in p.weights.items():
-        rounded = round_weights(weights.stored, scale, bits)
-        wrong = np.ldexp(rounded.integers, rounded.exp) / scale.value - weights.stored
-        if isinstance(weights, Full) and source in observed.moments:
-            error += float(np.einsum("ij,jk,ik", wrong, observed.moments[source], wrong))
+    error, choice = 0.0, rounded(p, scale, bits)
+    for key, weights in p.weights.items():
+        source, scaled = key[0], weights.scaled(choice.scale)
+        integers, exp = choice.weights[key]
+        wrong = scaled.replaced(np.ldexp(integers, exp) - scaled.stored).scaled(1 / choice.scale)
+        if isinstance(wrong, Full) and source in observed.moments:
+            error += float(np.einsum("ij,jk,ik", wrong.values, observed.moments[source], wrong.values))
         else:
-            error += _sampled_error(weights.replaced(wrong), observed.events[source])
+            error += _sampled_error(wrong, observed.events[source])
     return error
 
 

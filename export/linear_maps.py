@@ -100,6 +100,10 @@ class Few(LinearMap):
         same = self.values
         return Few(csr_array((stored, same.indices, same.indptr), shape=same.shape))
 
+    def scaled(self, rows: np.ndarray) -> "Few":
+        """Multiply the row of each neuron."""
+        return self.replaced(np.repeat(rows, np.diff(self.values.indptr)) * self.values.data)
+
     def connection(self, source: str, target: str, integers: np.ndarray, **settings: int) -> Sparse:
         """Return a Sparse."""
         return Sparse(source, target, self.replaced(integers).values, **settings)  # type: ignore[arg-type]

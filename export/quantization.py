@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import nir
 import numpy as np
 
-from ..simulate.connections import Input
+from ..simulate.connections import Connection, Input
 from ..simulate.errors import OutOfRange, Unsupported
 from ..simulate.network import Network, network_of
 from ..simulate.neurons import LI, LIF, PLIF, LIFNoReset, LIFSubtract, Neuron
@@ -19,7 +19,7 @@ from ..simulate.program_nir import from_nir, is_program
 from ..simulate.ranges import DECAY_ONE, fit_register
 from .calibration import Observed, choose_scale, observe
 from .populations import Population, populations
-from .rounding import Scale, on_grid, round_bias, round_weights
+from .rounding import Choice, Scale, on_grid, round_bias, rounded
 
 
 def quantize(
@@ -70,23 +70,47 @@ def quantize(
     if weight_scale is None and all(on_grid(p, bits) for p in floats):
         weight_scale = 1.0
     observed = None if calibration is None else observe(graph, network, floats, calibration)
-    neurons, connections = {}, []
+    choices = {}
     for p in floats:
         scale = Scale(weight_scale) if weight_scale is not None else choose_scale(p, observed, bits)
-        neurons[p.name] = _neuron(p, scale.value)
-        for (source, delay), weights in p.weights.items():
-            rounded = round_weights(weights.stored, scale, bits)
-            settings = {"weight_exp": rounded.exp, "num_weight_bits": bits, "delay": delay}
-            connections.append(weights.connection(source, p.name, rounded.integers, **settings))
+        choices[p.name] = rounded(p, scale, bits)
+    return assembled(network, floats, choices, _inputs(network, observed))
+
+
+def assembled(
+    network: Network, floats: list[Population], choices: Mapping[str, Choice], inputs: Mapping[str, Input]
+) -> Program:
+    """Return the Program of what was chosen for each population."""
+    neurons, connections = {}, []
+    for p in floats:
+        choice = choices[p.name]
+        neurons[p.name] = neuron_of(p, choice)
+        connections += connections_of(p, choice)
     outputs = [source for name in network.flat.outputs for source in network.flat.sources[name]]
     for name in outputs:
         if name not in neurons:
             raise Unsupported(f"output '{name}' is not a neuron node; a readout needs an LI or I node")
-    inputs = _inputs(network, observed)
     return Program(inputs, neurons, tuple(connections), tuple(outputs), network.policy.dt)
 
 
-def _neuron(p: Population, scale: float) -> Neuron:
+def connections_of(p: Population, choice: Choice) -> list[Connection]:
+    """Return the connections that end in a population."""
+    return [
+        w.scaled(choice.scale).connection(
+            source,
+            p.name,
+            choice.weights[source, delay].integers,
+            weight_exp=choice.weights[source, delay].exp,
+            num_weight_bits=choice.bits,
+            delay=delay,
+        )
+        for (source, delay), w in p.weights.items()
+    ]
+
+
+def neuron_of(p: Population, choice: Choice) -> Neuron:
+    """Return the registers of a population."""
+    scale = choice.scale
     mant, exp = round_bias(p, scale)
     registers = {
         "du": _decay(p.name, "u", p.alpha) - 1,
@@ -99,8 +123,8 @@ def _neuron(p: Population, scale: float) -> Neuron:
         lost = (registers["vth"] == 0) & (p.threshold > 0)
         if lost.any():
             raise OutOfRange(
-                f"'{p.name}': threshold {p.threshold[lost][0]:.3g} rounds to 0 at scale {scale:.3g}; "
-                "the weights beside it are too large for it, or weight_scale is too small"
+                f"'{p.name}': threshold {p.threshold[lost][0]:.3g} rounds to 0 at scale "
+                f"{scale[lost][0]:.3g}; the weights beside it are too large, or weight_scale is too small"
             )
     shaped = {field: values.reshape(p.shape) for field, values in registers.items()}
     try:

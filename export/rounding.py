@@ -1,6 +1,7 @@
 """Floats to the integers of one scale: weights, bias, and whether nothing is lost.
 
-S is in weight units per unit of the float membrane: a threshold of 1 becomes vth = S.
+S is in weight units per unit of the float membrane: a threshold of 1 becomes vth = S. Each neuron may have
+its own, for its row of weights, threshold and bias go with it.
 """
 
 from typing import NamedTuple
@@ -10,21 +11,47 @@ import numpy as np
 from ..simulate.errors import OutOfRange
 from ..simulate.ranges import DECAY_ONE, RANGES, UNIT
 from ..simulate.synapses import weight_step
-from .populations import Population
+from .populations import Key, Population
 
 BIAS_LIMIT = RANGES["bias_mant"][1] << RANGES["bias_exp"][1]
 
 
 class Scale(NamedTuple):
-    """S, and the share of the largest weight that becomes the largest integer."""
+    """S of every neuron or of all, and the share of the largest weight that becomes the largest integer."""
 
-    value: float
+    value: float | np.ndarray
     clip: float = 1.0
 
 
 class Rounded(NamedTuple):
+    """Integers in place of what a map stores; times 2^exp they are S w."""
+
     integers: np.ndarray
     exp: int
+
+
+class Choice(NamedTuple):
+    """How a population is rounded.
+
+    Attributes
+    ----------
+    scale : float (n)
+        S of each neuron.
+    weights : {(source, delay): Rounded}
+    bits : int, 1 to 8
+        Of a weight with its sign.
+    """
+
+    scale: np.ndarray
+    weights: dict[Key, Rounded]
+    bits: int
+
+
+def rounded(p: Population, scale: Scale, bits: int) -> Choice:
+    """Round a population at a scale to the nearest integers."""
+    each = np.broadcast_to(np.asarray(scale.value, float), p.beta.shape)
+    weights = {key: round_weights(w.scaled(each).stored, bits, scale.clip) for key, w in p.weights.items()}
+    return Choice(each, weights, bits)
 
 
 def span(bits: int) -> int:
@@ -32,18 +59,20 @@ def span(bits: int) -> int:
     return 256 - weight_step(bits) if bits > 1 else 256
 
 
-def round_weights(weights: np.ndarray, scale: Scale, bits: int) -> Rounded:
-    """Round S w to integers * 2^exp: exactly if some exponent allows it, else to the nearest."""
+def round_weights(scaled: np.ndarray, bits: int, clip: float = 1.0) -> Rounded:
+    """Round S w to integers * 2^exp: exactly if some exponent allows it, else to the nearest.
+
+    `clip` is the share of the largest that becomes the largest integer.
+    """
     low, high = RANGES["weight_exp"]
-    scaled = weights * scale.value
     exact = _exact_exponent(scaled, bits)
     if exact is not None:
         return Rounded(np.rint(np.ldexp(scaled, -exact)).astype(np.int64), exact)
     step = weight_step(bits)
-    reach = scale.clip * np.abs(scaled).max(initial=0)
+    reach = clip * np.abs(scaled).max(initial=0)
     exp = int(np.ceil(np.log2(reach / span(bits)) - 1e-9))
     if exp > high:
-        raise OutOfRange(f"weights of {reach:.3g} at scale {scale.value:.3g} need a weight_exp above {high}")
+        raise OutOfRange(f"weights of up to {reach:.3g} at their scale need a weight_exp above {high}")
     exp = max(exp, low)
     integers = np.rint(np.ldexp(scaled, -exp) / step) * step
     return Rounded(np.clip(integers, -256, 256 - step).astype(np.int64), exp)
@@ -59,7 +88,7 @@ def _exact_exponent(scaled: np.ndarray, bits: int) -> int | None:
     return None
 
 
-def round_bias(p: Population, scale: float) -> tuple[np.ndarray, np.ndarray]:
+def round_bias(p: Population, scale: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Mantissa and the smallest exponent that holds 64 S b, for each neuron."""
     target = scale * p.bias * UNIT
     exps = np.arange(RANGES["bias_exp"][1] + 1)
@@ -67,7 +96,7 @@ def round_bias(p: Population, scale: float) -> tuple[np.ndarray, np.ndarray]:
     fits = np.abs(mants) <= RANGES["bias_mant"][1]
     if not fits[:, -1].all():
         raise OutOfRange(
-            f"'{p.name}': bias {np.abs(p.bias).max():.3g} at scale {scale:.3g} exceeds {BIAS_LIMIT}"
+            f"'{p.name}': bias {np.abs(p.bias).max():.3g} at scale {np.max(scale):.3g} exceeds {BIAS_LIMIT}"
         )
     exp = fits.argmax(axis=1)
     return mants[np.arange(len(exp)), exp].astype(np.int64), exp
