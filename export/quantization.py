@@ -6,6 +6,7 @@ data, as large as the registers allow.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import nir
 import numpy as np
@@ -20,6 +21,27 @@ from ..simulate.ranges import DECAY_ONE, fit_register
 from .calibration import Observed, choose_scale, observe
 from .populations import Population, populations
 from .rounding import Choice, Scale, on_grid, round_bias, rounded
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """A Program, and how it came from floats.
+
+    Attributes
+    ----------
+    network : Network
+        The graph, checked.
+    floats : list of Population
+        Sources first.
+    choices : {population: Choice}
+        How each was rounded.
+    program : Program
+    """
+
+    network: Network
+    floats: list[Population]
+    choices: dict[str, Choice]
+    program: Program
 
 
 def quantize(
@@ -60,11 +82,22 @@ def quantize(
     Unsupported
         A node has no hardware form (yet).
     """
+    if is_program(graph) and weight_scale is None:
+        fit_register("quantize", "num_weight_bits", weight_bits)
+        return from_nir(graph)
+    return quantization(graph, calibration, weight_bits, weight_scale).program
+
+
+def quantization(
+    graph: nir.NIRGraph,
+    calibration: np.ndarray | Mapping[str, np.ndarray] | None = None,
+    weight_bits: int = 8,
+    weight_scale: float | None = None,
+) -> Quantization:
+    """Round a float graph as `quantize` does, and keep what was chosen."""
     bits = int(fit_register("quantize", "num_weight_bits", weight_bits))
     if weight_scale is not None and not 0 < weight_scale < np.inf:
         raise OutOfRange(f"weight_scale = {weight_scale} must be a positive number")
-    if is_program(graph) and weight_scale is None:
-        return from_nir(graph)
     network = network_of(graph)
     floats = populations(network)
     if weight_scale is None and all(on_grid(p, bits) for p in floats):
@@ -74,7 +107,8 @@ def quantize(
     for p in floats:
         scale = Scale(weight_scale) if weight_scale is not None else choose_scale(p, observed, bits)
         choices[p.name] = rounded(p, scale, bits)
-    return assembled(network, floats, choices, _inputs(network, observed))
+    program = assembled(network, floats, choices, _inputs(network, observed))
+    return Quantization(network, floats, choices, program)
 
 
 def assembled(
