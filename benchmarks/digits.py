@@ -17,7 +17,8 @@ from lavalier.simulate import Program, compare, fast, reference, run
 from lavalier.train.clips import CALIBRATION_CLIPS, EXPORT_CLIPS, Clips, spread
 from lavalier.train.digits import load_splits, train_digits
 
-from .measure import ROUNDS, Figure, faster_of, point, ratio, seconds, times_in_turn
+from .measure import Figure, point, ratio, seconds, times_in_turn
+from .speed.against import against_snntorch
 
 BATCH = 128
 LAVA_CLIPS = (5, 25)  # the difference is what clips cost without the start
@@ -40,25 +41,8 @@ def speed(data: Path | None) -> Iterator[Figure]:
     train, test = load_splits(None, SEED)
     net, x = _shipped().eval(), test.events[:BATCH]
     program = _quantized(net, train)
-    floats = torch.tensor(x, dtype=torch.float32)
-
-    def forward(threads: int) -> None:
-        torch.set_num_threads(threads)
-        with torch.inference_mode():
-            net(floats)
-
-    ours_1, ours_2, torch_1, torch_2 = times_in_turn(
-        ROUNDS,
-        lambda: fast.run(program, x, threads=1),
-        lambda: fast.run(program, x, threads=2),
-        lambda: forward(1),
-        lambda: forward(2),
-    )
-    peer = faster_of("snnTorch", torch_1, torch_2)
-    ours = ours_2 if median(ours_2) < median(ours_1) else ours_1
     unit = f"times faster than snnTorch's float forward, {BATCH} clips, embedded speech"
-    yield ratio("digits.simulate_vs_snntorch", ours, peer, unit, 8)
-    yield ratio("digits.simulate_vs_snntorch.1_thread", ours_1, peer, f"{unit}, fast with 1 thread", None)
+    yield from against_snntorch("digits.simulate_vs_snntorch", net, program, x, unit, 8)
 
     torch.set_num_threads(2)
 

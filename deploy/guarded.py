@@ -16,6 +16,11 @@ from .guard import END, steps_done, sweep
 Progress = Callable[[int, int], Any]
 REPORT_S = 0.1
 CLEANING_S = 30.0
+# finds what the caller finds, but last: a file beside the caller's script must not hide a module of Python's
+START = """import runpy, sys
+sys.path += sys.argv[3:]
+runpy.run_module(sys.argv[2], run_name="__main__", alter_sys=True)
+"""
 
 
 class Guarded:
@@ -39,7 +44,8 @@ class Guarded:
         LavaFailed
             It raised, died, or made no step for `stall_s` seconds.
         """
-        command = [sys.executable, "-m", f"{__package__}.worker", way]
+        places = [os.path.abspath(entry) for entry in sys.path]
+        command = [sys.executable, "-c", START, way, f"{__package__}.worker", *places]
         self._say(json.dumps({"command": command, "total": total, "stall_s": stall_s}) + "\n")
         while not select.select([self._guard.stdout], [], [], REPORT_S)[0]:
             if progress:
@@ -83,7 +89,6 @@ def guarded() -> Iterator[Guarded]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": _module_path()},
     )
     with guard:
         run = Guarded(guard)
@@ -91,8 +96,3 @@ def guarded() -> Iterator[Guarded]:
             yield run
         finally:
             run.end()
-
-
-def _module_path() -> str:
-    """Where this process finds modules, so that the worker finds the same in its own folder."""
-    return os.pathsep.join(os.path.abspath(entry) for entry in sys.path)

@@ -1,4 +1,4 @@
-"""The process of a run: `python -m lavalier.deploy.worker WAY`, in the folder of the run.
+"""The process of a run, started by `guarded` in the folder of the run with one of its `WAYS`.
 
 The only part that imports Lava. It never cleans up: when it ends, the guard kills and removes
 everything that Lava has left.

@@ -77,6 +77,11 @@ class Program:
         put(self, "inputs", MappingProxyType(dict(self.inputs)))
         put(self, "populations", MappingProxyType({n: self.populations[n] for n in order}))
 
+    def __reduce__(self) -> tuple:
+        """Be made anew from its parts where it is copied, or sent to another process, and checked again."""
+        inputs, populations = dict(self.inputs), dict(self.populations)
+        return Program, (inputs, populations, self.connections, self.outputs, self.dt)
+
     @property
     def latency(self) -> int:
         """Steps by which the output is late on hardware: one for each synapse passed.

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import lavalier.deploy as deploy
-from lavalier.simulate import LIF, Dense, Input, Program
+from lavalier.simulate import LIF, Dense, Input, Program, run
 from lavalier.simulate.errors import LavaFailed
 
 pytestmark = [
@@ -260,3 +260,16 @@ def test_a_fork_of_the_caller_does_not_delay_the_end(place: Place) -> None:
     os.waitpid(forks[0], 0)
     assert still_there
     place.assert_clean()
+
+
+def test_a_file_named_like_a_module_of_python_does_not_reach_the_worker(tmp_path, monkeypatch) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('not the queue of Python')")
+    monkeypatch.syspath_prepend(tmp_path)
+    program = Program(
+        inputs={"in": Input((4,))},
+        populations={"n": LIF((3,), dv=0, vth=3)},
+        connections=(Dense("in", "n", np.full((3, 4), 2)),),
+        outputs=("n",),
+    )
+    x = np.ones((2, 5, 4), int)
+    assert np.array_equal(deploy.run(program, x).output, run(program, x).output)

@@ -9,13 +9,13 @@ import h5py
 import nir
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from lavalier.simulate import hdf5_tree, nir_parsing
 from lavalier.simulate.errors import BadInput, LavalierError
 from lavalier.simulate.nir_file import first_difference, read_graph, write_graph
 from lavalier.simulate.nir_parsing import KINDS
+
+from .damage import damaged, drawn_damage
 
 ONE, TWO = np.ones(1), np.array([1.0, 2.0])
 
@@ -483,28 +483,16 @@ def test_a_damaged_text_is_noticed(tmp_path, size):
 
 
 @pytest.fixture(scope="module")
-def valid(tmp_path_factory) -> tuple[Path, bytes, list[int]]:
-    """A file, its content, and where there is any."""
+def valid(tmp_path_factory) -> tuple[Path, bytes]:
+    """A file and its content."""
     path = tmp_path_factory.mktemp("damage") / "g.nir"
-    content = small(path)
-    return path, content, [i for i in range(len(content)) if any(content[max(0, i - 8) : i + 8])]
+    return path, small(path)
 
 
-# always the same ones: HDF5 has more ways to hang than are known here
-@settings(max_examples=200, derandomize=True)
-@given(
-    flips=st.lists(
-        st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from([0, 1, 255]) | st.integers(0, 255))
-    ),
-    kept=st.just(1.0) | st.floats(0, 1),
-)
-@example(flips=[], kept=1.0)
+@drawn_damage
 def test_a_damaged_file_is_a_graph_or_one_line(valid, flips, kept):
-    path, content, live = valid
-    damaged = bytearray(content)
-    for place, value in flips:
-        damaged[live[int(place * len(live))]] = value
-    path.write_bytes(damaged[: int(kept * len(damaged))])
+    path, content = valid
+    path.write_bytes(damaged(content, flips, kept))
     try:
         graph = read_graph(path)
     except LavalierError as error:

@@ -1,5 +1,8 @@
 """Program: what exists is legal, prints the same, and comes back from disk the same."""
 
+import pickle
+from copy import deepcopy
+
 import nir
 import numpy as np
 import pytest
@@ -51,6 +54,11 @@ def test_populations_are_sorted_input_to_output():
     assert list(program.populations) == ["hidden", "readout"]
     assert starts(program) == {"in": 0, "hidden": 1, "readout": 2}
     assert program.latency == 2
+
+
+@given(programs())
+def test_comes_back_from_another_process_the_same(program):
+    assert pickle.loads(pickle.dumps(program)) == program == deepcopy(program)
 
 
 @given(programs())

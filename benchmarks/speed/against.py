@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from lavalier import deploy
-from lavalier.simulate import fast
+from lavalier.simulate import Program, fast
 from lavalier.simulate.errors import NotAvailable
 
 from ..measure import ROUNDS, Disturbed, Figure, faster_of, ratio, times_in_turn
@@ -81,7 +81,14 @@ def vs_xylosim(data: Path | None) -> Iterator[Figure]:
 
 
 def _snntorch(name: str, network: Case, goal: float | None) -> Iterator[Figure]:
-    module, program, x, _ = network
+    unit = f"times faster than snnTorch's eager float forward, {_words(network)}"
+    yield from against_snntorch(name, network.module, network.program, network.x, unit, goal)
+
+
+def against_snntorch(
+    name: str, module: torch.nn.Module, program: Program, x: np.ndarray, unit: str, goal: float | None
+) -> Iterator[Figure]:
+    """Time `fast`, with its better number of threads and with one, against a module's float forward."""
     floats = torch.tensor(x, dtype=torch.float32)
 
     def forward(threads: int) -> None:
@@ -97,7 +104,6 @@ def _snntorch(name: str, network: Case, goal: float | None) -> Iterator[Figure]:
         lambda: forward(2),
     )
     peer = faster_of("snnTorch", torch_1, torch_2)
-    unit = f"times faster than snnTorch's eager float forward, {_words(network)}"
     yield ratio(name, min(ours_1, ours_2, key=median), peer, unit, goal)
     yield ratio(f"{name}.1_thread", ours_1, peer, f"{unit}, fast with 1 thread", None)
 
