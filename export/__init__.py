@@ -1,6 +1,6 @@
-"""torch -> NIR -> integers: read, write, from_torch, to_torch, quantize.
+"""torch -> NIR -> integers: read, write, from_torch, to_torch, audit, quantize, guard.
 
-Only `from_torch` and `to_torch` need torch; a NIR file from anywhere enters at `read`.
+Only `from_torch`, `to_torch` and `audit` need torch; a NIR file from anywhere enters at `read`.
 """
 
 from importlib import import_module
@@ -12,6 +12,8 @@ _NAMES = {
     "from_torch": ".tracing",
     "to_torch": ".building",
     "quantize": ".quantization",
+    "guard": ".guards",
+    "audit": ".auditing",
     "read_netx": ".netx",
 }
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

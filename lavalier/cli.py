@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from lavalier.simulate.errors import BadInput, LavalierError, Mismatch, NotAvailable
+from lavalier.simulate.errors import BadInput, CannotWork, LavalierError, Mismatch, NotAvailable
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and what shells expect
 app = typer.Typer(
@@ -166,11 +166,14 @@ def info(
     """Say what is in a file: nodes, shapes, parameters, policy, and what hardware can take."""
     from lavalier.info import Info
     from lavalier.runs import load_network
+    from lavalier.simulate.bounds import bounds, to_text
     from lavalier.simulate.program import Program
 
     network = load_network(file, policy)
     if isinstance(network, Program):
-        _print({"file": str(file), "program": network.to_text()} if as_json else network.to_text())
+        text, ends = network.to_text(), bounds(network)
+        plain = {"file": str(file), "program": text, "bounds": {n: b.to_json() for n, b in ends.items()}}
+        _print(plain if as_json else text + to_text(ends))
     else:
         said = Info(file, network)
         _print(said.to_json() if as_json else said.to_text())
@@ -185,6 +188,7 @@ def quantize(
     data: Data = None,
     bits: Annotated[int, typer.Option(min=1, max=8, help="Bits of a weight with its sign.")] = 8,
     blind: Annotated[bool, typer.Option("--blind", help="Do without calibration.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Write it in spite of a guard's error.")] = False,
     *,
     policy: dict,
     force: Force = False,
@@ -194,7 +198,8 @@ def quantize(
     _refuse_existing(out, force)
     if blind and (calibration or data):
         raise BadInput("--blind does without calibration: leave out --calibration and --data")
-    from lavalier.export import quantize, read, read_netx
+    from lavalier.export import guard, read, read_netx
+    from lavalier.export.quantization import quantization
     from lavalier.runs import input_shape, is_netx
     from lavalier.simulate.policy import policy_of
     from lavalier.simulate.program_nir import is_program
@@ -202,7 +207,7 @@ def quantize(
     from lavalier.train.clips import CALIBRATION_CLIPS
 
     if is_netx(graph):
-        if policy or blind or calibration or data or bits != 8:
+        if policy or blind or calibration or data or anyway or bits != 8:
             raise BadInput(f"{graph}: is in the chip's integers already; leave out all options but --out")
         program = read_netx(graph)
         program.save(out)
@@ -216,10 +221,17 @@ def quantize(
         if blind
         else load_source(input_shape(floats), calibration, data, "train").take(CALIBRATION_CLIPS)
     )
+    x = None if source is None else source.x
     try:
-        program = quantize(floats, None if source is None else source.x, weight_bits=bits)
+        made = quantization(floats, x, weight_bits=bits)
     except LavalierError as error:
         raise type(error)(f"{graph}: {error}") from error
+    program, findings = made.program, guard(made, x)
+    for finding in findings:
+        _say(str(finding))
+    errors = sum(finding.severity == "error" for finding in findings)
+    if errors and not anyway:
+        raise CannotWork(f"{graph}: {errors} errors, see above: nothing is written; --anyway writes it")
     program.save(out)
     said = "none: the largest weight of a layer is the largest integer"
     if source is not None:
@@ -228,6 +240,7 @@ def quantize(
     _say(f"policy: {used}")
     _say(f"calibration: {said}")
     done = {"out": str(out), "policy": used.to_metadata(), "calibration": said, "program": program.to_text()}
+    done["findings"] = [finding.to_json() for finding in findings]
     _print(done if as_json else program.to_text())
 
 
@@ -301,12 +314,15 @@ def check(
 ) -> None:
     """Run a Program on reference, fast and Lava; exit 1 and the first difference if they are not equal."""
     from lavalier.check import check_program
+    from lavalier.simulate.bounds import bounds, to_text
     from lavalier.simulate.program import Program
 
     loaded = Program.load(program)
     with _progress("Lava") as progress:
         parity = check_program(loaded, samples, steps, seed, progress)
-    _print(parity.to_json() if as_json else parity.to_text())
+    ends = bounds(loaded)
+    plain = {**parity.to_json(), "bounds": {name: bound.to_json() for name, bound in ends.items()}}
+    _print(plain if as_json else parity.to_text() + to_text(ends))
     if parity.difference:
         raise Mismatch(f"{program}: {parity.difference}")
 

@@ -21,6 +21,7 @@ _NAMES = {
     "LavalierError": ".errors",
     "run": ".execute",
     "Session": ".session",
+    "bounds": ".bounds",
     "compare": ".comparison",
     "Comparison": ".comparison",
     "energy": ".pricing",

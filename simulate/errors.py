@@ -5,6 +5,7 @@
     +-- OutOfRange     a value does not fit the register it is meant for
     +-- Unsupported    a node, layer or graph that has no exact form here (yet)
     +-- Mismatch       two runs that must be equal are not
+    +-- CannotWork     a network lost on its way to integers what it did in floats
     +-- NotAvailable   a part that is not installed or not connected
     +-- LavaFailed     Lava raised, died or stood still; its own words are in the message
 
@@ -30,6 +31,10 @@ class Unsupported(LavalierError):
 
 class Mismatch(LavalierError):
     """Two runs that must be equal are not."""
+
+
+class CannotWork(LavalierError):
+    """A network lost on its way to integers what it did in floats."""
 
 
 class NotAvailable(LavalierError):

@@ -48,7 +48,13 @@ def run_graph(
     BadInput, Unsupported
         x does not fit, or the graph does not hold together (see `network_of`); the node is named.
     """
-    network = network_of(graph)
+    return run_network(network_of(graph), x, record)
+
+
+def run_network(
+    network: Network, x: np.ndarray | Mapping[str, np.ndarray], record: Iterable[str] = ()
+) -> Trace:
+    """Run a graph that was checked already; see `run_graph`."""
     record = _check_record(network, record)
     nodes = Nodes(network, _inputs(network, x), record)
     spikes: dict[str, np.ndarray] = {}

@@ -123,12 +123,13 @@ def test_examples_exist():
 
 def test_every_neuron_type_is_known_to_every_stage():
     from lavalier.deploy.neurons import PROCESSES
-    from lavalier.simulate import plan, reference
-    from lavalier.simulate.neurons import NEURONS
+    from lavalier.simulate import membranes, plan, reference
+    from lavalier.simulate.neurons import NEURONS, GradedReLU
 
     stages = {
         "simulate/reference.py": reference.RULES,
         "simulate/plan.py": plan.FORMS,
+        "simulate/membranes.py": {GradedReLU, *membranes.REACHES},  # the one type without a membrane
         "deploy/neurons.py": PROCESSES,
     }
     for name, neuron in NEURONS.items():
