@@ -1,5 +1,7 @@
 """Float neuron models that snnTorch does not have; torch only, no networks."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -48,3 +50,39 @@ class Integrator(nn.Module):
         mem : float (batch, n)
         """
         return self.beta * mem + x
+
+
+class Binary(nn.Module):
+    """An activation made a spike: exactly 0 or 1 forward, the gradient of the activation backward.
+
+    Per element and without memory::
+
+        s = x > threshold
+
+    Parameters
+    ----------
+    activation : callable
+        Differentiable, of one tensor.
+    threshold : float
+        In units of the activation's input.
+
+    >>> binary, x = Binary(torch.sigmoid), torch.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+    >>> binary(x).tolist()
+    [0.0, 0.0, 1.0]
+    >>> binary(x).sum().backward()
+    >>> torch.equal(x.grad, torch.sigmoid(x) * (1 - torch.sigmoid(x)))
+    True
+    """
+
+    def __init__(self, activation: Callable[[torch.Tensor], torch.Tensor], threshold: float = 0.0):
+        super().__init__()
+        self.activation = activation
+        self.threshold = threshold
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return spikes of the shape and type of x."""
+        spikes = (x > self.threshold).to(x.dtype)
+        if not torch.is_grad_enabled():
+            return spikes
+        smooth = self.activation(x)
+        return spikes + (smooth - smooth.detach())  # plus exactly 0

@@ -21,7 +21,6 @@ _NAMES = {
     "LavalierError": ".errors",
     "run": ".execute",
     "Session": ".session",
-    "bounds": ".bounds",
     "compare": ".comparison",
     "Comparison": ".comparison",
     "energy": ".pricing",

@@ -11,7 +11,7 @@ from torch import nn
 
 from ...models.neurons import Integrator
 from ...simulate.errors import Unsupported
-from .layers import TRANSPARENT, check_supported, fragment
+from .layers import AUDIT, TRANSPARENT, check_supported, fragment
 from .provenance import STATES, ZEROS, Opaque, Provenance, Source, Step, Steps, Value, describe
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
@@ -112,7 +112,8 @@ class Recorder:
             spikes = surrogate(margin).to(margin.dtype)
             if not torch.equal(spikes, (margin > 0).to(margin.dtype)):
                 raise Unsupported(
-                    f"layer '{name}': its spike_grad is not 1 above the threshold and 0 elsewhere, as in NIR"
+                    f"layer '{name}': its spike_grad is not 1 above the threshold and 0 elsewhere, as in "
+                    f"NIR; {AUDIT}"
                 )
             self._margin = margin
             return spikes
@@ -125,7 +126,7 @@ class Recorder:
             raise Unsupported(f"layer '{name}' is given a {type(x).__name__}, not a tensor")
         value = self._known.of(x)
         if isinstance(value, Opaque):
-            raise Unsupported(f"layer '{name}' is given {value.why}, which has no form in NIR")
+            raise Unsupported(f"layer '{name}' is given {value.why}, which has no form in NIR; {AUDIT}")
         if isinstance(value, Steps) and not _takes(module, value):
             raise LoopOutside(f"layer '{name}' is given several steps at once; give it one after the other")
         layer = self.layers.setdefault(name, Layer(module))

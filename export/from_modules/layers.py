@@ -16,6 +16,7 @@ from .snn_fragments import Fragment
 # layers that at inference only pass on or reshape what they get
 TRANSPARENT = (nn.modules.dropout._DropoutNd, nn.Identity, nn.Flatten, nn.Unflatten)
 
+AUDIT = "export.audit(module, example) lists what is no spike at inference"
 SUPPORTED = (
     "Linear, Conv1d, Conv2d, AvgPool2d, Flatten, BatchNorm1d, BatchNorm2d, Dropout, Identity, Leaky, "
     "Synaptic, RLeaky, RSynaptic, Lapicque, Integrator"
@@ -62,7 +63,7 @@ def fragment(layer: nn.Module, place: Place) -> Fragment:
     Unsupported
         The layer has no exact form in NIR; the message gives the reason.
     """
-    raise Unsupported(f"{title(layer, place.name)} cannot be exported; supported: {SUPPORTED}")
+    raise Unsupported(f"{title(layer, place.name)} cannot be exported; supported: {SUPPORTED}; {AUDIT}")
 
 
 def check_supported(layer: nn.Module, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What the modules of to_torch are in NIR, so that from_torch writes them again; see layers.
+"""What own modules, above all those of to_torch, are in NIR, so that from_torch writes them; see layers.
 
 An own neuron is written as the one node that it was; a reset that no node has, in parts, as snn_fragments
 does it. What only a policy can say is refused: from_torch writes graphs for the default one.
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...models.neurons import Binary
 from ...simulate.errors import Unsupported
 from ..to_modules.neurons import NEUTRAL, Charging, Membrane, Neuron
 from ..to_modules.parts import Delay, Scale, SumPool2d, Threshold
@@ -35,6 +36,11 @@ def _(layer: Scale, place: Place) -> Fragment:
 def _(layer: Threshold, place: Place) -> Fragment:
     _refuse_ties(layer, layer.compare, place)
     return single(place.node, nir.Threshold(_full(layer.threshold, place)))
+
+
+@fragment.register
+def _(layer: Binary, place: Place) -> Fragment:
+    return single(place.node, nir.Threshold(np.full(place.output, layer.threshold)))
 
 
 @fragment.register

@@ -81,10 +81,10 @@ class _NotInLoop(Exception):
 
 def _attempt(module: nn.Module, x: torch.Tensor, way: Callable, axis: int) -> Run:
     def run(dtype: torch.dtype, keep_margins: bool = False) -> Run:
-        single_use = _copy(module, dtype)
+        single_use = copied(module, dtype)
         tracer = Tracer(single_use, dtype, keep_margins)
         try:
-            with _rules(dtype), tracer:
+            with inference(dtype), tracer:
                 output, values = way(single_use, tracer.known, x.to(dtype).clone(), axis)
         except FAILURES as error:
             failure = BadInput(f"the module does not run on the example: {error}")
@@ -104,7 +104,7 @@ def _attempt(module: nn.Module, x: torch.Tensor, way: Callable, axis: int) -> Ru
 
 
 @contextmanager
-def _rules(dtype: torch.dtype) -> Iterator[None]:
+def inference(dtype: torch.dtype) -> Iterator[None]:
     """Without gradients; tensors that forward makes have the run's type."""
     usual = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
@@ -115,18 +115,18 @@ def _rules(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(usual)
 
 
-def _copy(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+def copied(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     """Copy a module for inference, at rest whatever state an earlier call has left in it."""
     memo = {}
     for layer in module.modules():
         for value in [*vars(layer).values(), *layer._buffers.values()]:
             if isinstance(value, torch.Tensor) and not value.is_leaf:
                 memo[id(value)] = value.detach().clone()  # deepcopy refuses what has a history
-    copied = copy.deepcopy(module, memo).to(dtype).cpu().eval()
-    for layer in copied.modules():
+    single_use = copy.deepcopy(module, memo).to(dtype).cpu().eval()
+    for layer in single_use.modules():
         if isinstance(layer, snn.SpikingNeuron) and hasattr(layer, "reset_mem"):
             layer.reset_mem()  # type: ignore[operator]
-    return copied
+    return single_use
 
 
 def _all_at_once(
@@ -135,7 +135,7 @@ def _all_at_once(
     steps = tuple(Step({Source(INPUT, "x", t): 1.0}) for t in range(x.shape[1]))
     given = x if axis == 1 else x.transpose(0, 1)
     known.tag(given, Steps(axis, steps))
-    result = _first(module(given))
+    result = first_of(module(given))
     if (
         isinstance(result, list)
         and len(result) == len(steps)
@@ -155,7 +155,7 @@ def _all_at_once(
 def _step_by_step(
     module: nn.Module, known: Provenance, x: torch.Tensor, axis: int
 ) -> tuple[list[Step], torch.Tensor]:
-    further = _state_parameters(module)
+    further = state_parameters(module)
     states: tuple = ()
     results = []
     for t, x_t in enumerate(x.unbind(1)):
@@ -163,13 +163,13 @@ def _step_by_step(
         returned = module(x_t, *states)
         if further and isinstance(returned, tuple) and len(returned) == len(further) + 1:
             states = returned[1:]
-        results.append(_first(returned))
+        results.append(first_of(returned))
         if not isinstance(results[-1], torch.Tensor):
             raise Unsupported(f"forward returns {_kind(results[-1])}; it has to return a tensor")
     return [_single(known.of(r)) for r in results], torch.stack(results, 1)
 
 
-def _state_parameters(module: nn.Module) -> list[str]:
+def state_parameters(module: nn.Module) -> list[str]:
     """Return the parameters of forward after its input; states may be given back to them."""
     parameters = list(inspect.signature(module.forward).parameters.values())[1:]
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -182,7 +182,7 @@ def _state_parameters(module: nn.Module) -> list[str]:
     return [p.name for p in positional] if all(p.default is None for p in positional) else []
 
 
-def _first(value: Any) -> Any:
+def first_of(value: Any) -> Any:
     """Return the spikes of (spikes, membrane), or the value itself."""
     while isinstance(value, tuple) and value:
         value = value[0]

@@ -15,7 +15,20 @@ from .provenance import Arguments, Provenance, describe
 FLOATS = (torch.float32, torch.float64)
 
 
-class Tracer(TorchFunctionMode):
+class Watching(TorchFunctionMode):
+    """Sees every torch function, x[0] among them."""
+
+    def __enter__(self) -> "Watching":
+        torch.Tensor.__getitem__ = _getitem  # type: ignore[method-assign]
+        torch.Tensor.__setitem__ = _setitem  # type: ignore[method-assign]
+        return super().__enter__()
+
+    def __exit__(self, *reason: Any) -> None:
+        super().__exit__(*reason)
+        del torch.Tensor.__getitem__, torch.Tensor.__setitem__
+
+
+class Tracer(Watching):
     """Notes what tensors hold while a module runs in it; layers are opaque inside.
 
     Parameters
@@ -67,15 +80,6 @@ class Tracer(TorchFunctionMode):
             for tensor, value in values_after(given, func, args, kwargs, result):
                 self.known.tag(tensor, value)
         return result
-
-    def __enter__(self) -> "Tracer":
-        torch.Tensor.__getitem__ = _getitem  # type: ignore[method-assign]
-        torch.Tensor.__setitem__ = _setitem  # type: ignore[method-assign]
-        return super().__enter__()
-
-    def __exit__(self, *reason: Any) -> None:
-        super().__exit__(*reason)
-        del torch.Tensor.__getitem__, torch.Tensor.__setitem__
 
     def _own(self, argument: Any) -> Any:
         """Replace float32 and float64 by the one that this run is in."""
