@@ -227,18 +227,17 @@ def quantize(
     except LavalierError as error:
         raise type(error)(f"{graph}: {error}") from error
     program, findings = made.program, guard(made, x)
-    for finding in findings:
-        _say(str(finding))
-    errors = sum(finding.severity == "error" for finding in findings)
+    errors = [finding for finding in findings if finding.severity == "error"]
     if errors and not anyway:
-        raise CannotWork(f"{graph}: {errors} errors, see above: nothing is written; --anyway writes it")
+        _say("\n".join(map(str, findings)))
+        raise CannotWork(f"{graph}: {len(errors)} errors, see above: nothing is written; --anyway writes it")
     program.save(out)
     said = "none: the largest weight of a layer is the largest integer"
     if source is not None:
         said = f"{source.title}, {source.sizes[0]} samples"
     used = policy_of(floats)
     _say(f"policy: {used}")
-    _say(f"calibration: {said}")
+    _say("\n".join([f"calibration: {said}", *map(str, findings)]))
     done = {"out": str(out), "policy": used.to_metadata(), "calibration": said, "program": program.to_text()}
     done["findings"] = [finding.to_json() for finding in findings]
     _print(done if as_json else program.to_text())

@@ -14,7 +14,7 @@ import numpy as np
 
 from .connections import Connection, Dense
 from .membranes import Interval, highest, lowest, membrane
-from .neurons import GradedLI, GradedReLU, Neuron
+from .neurons import LI, LIF, GradedLI, GradedReLU
 from .program import Program
 from .ranges import U_HALF_RANGE, UNIT, V_MAX, V_SHIFT
 
@@ -155,9 +155,9 @@ def _within_int32(ends: Interval) -> Interval:
     return Interval(np.where(fits, ends.low, -INT32), np.where(fits, ends.high, INT32 - 1))
 
 
-def _current(neuron: Neuron, a_in: Interval) -> tuple[Interval, np.ndarray]:
+def _current(neuron: LIF | LI, a_in: Interval) -> tuple[Interval, np.ndarray]:
     """Return u, and whether it cannot wrap."""
-    u0, lost = np.int64(neuron.u0), np.int64(neuron.du) + 1  # type: ignore[union-attr]
+    u0, lost = np.asarray(neuron.u0, np.int64), np.asarray(neuron.du, np.int64) + 1
     low, high = lowest(u0, UNIT * a_in.low, lost), highest(u0, UNIT * a_in.high, lost)
     no_wrap = (low > -U_HALF_RANGE) & (high <= U_HALF_RANGE)
     # one wrap brings u back if no more than the whole range was added

@@ -40,11 +40,15 @@ class Reached(NamedTuple):
     fires: np.ndarray
 
 
+def _wide(register: np.ndarray) -> np.ndarray:
+    return np.asarray(register, np.int64)
+
+
 def after(x: np.ndarray, added: np.ndarray, lost: np.ndarray) -> np.ndarray:
     """Return x after a step: decayed by lost/4096, rounded toward zero, plus what is added.
 
-    >>> after(np.int64(-3), np.int64(10), np.int64(2048))
-    9
+    >>> after(np.array([-3]), np.array([10]), np.array([2048]))
+    array([9])
     """
     kept = x * (DECAY_ONE - lost)
     return np.where(kept >= 0, kept >> 12, -(-kept >> 12)) + added
@@ -57,7 +61,7 @@ def highest(x: np.ndarray, added: np.ndarray, lost: np.ndarray) -> np.ndarray:
     x (4096 - lost)/4096, rounded toward zero, holds for the whole numbers in 4096 (added - 1)/lost < x <=
     4096 added/lost if something is added, for 0 if nothing is, and mirrored if something is taken.
 
-    >>> highest(np.int64(0), np.int64(10), np.array([4096, 2048, 1, 0])).tolist()
+    >>> highest(np.zeros(1, int), np.full(1, 10), np.array([4096, 2048, 1, 0])).tolist()
     [10, 19, 36865, 35184372088832]
     """
     first, share = after(x, added, lost), np.maximum(lost, 1)
@@ -72,7 +76,7 @@ def lowest(x: np.ndarray, added: np.ndarray, lost: np.ndarray) -> np.ndarray:
 
 def membrane(neuron: Any, u: Interval) -> Reached:
     """Return how far v of a population goes, given its u."""
-    bias = np.int64(neuron.bias)
+    bias = _wide(neuron.bias)
     added = Interval(u.low + bias, u.high + bias)
     tame = (added.low >= -MOST_ADDED) & (added.high <= MOST_ADDED)
     v, peak, fires = REACHES[type(neuron)](neuron, Interval(*(np.where(tame, end, 0) for end in added)))
@@ -82,7 +86,7 @@ def membrane(neuron: Any, u: Interval) -> Reached:
 
 def _kept(neuron: Any, added: Interval) -> Reached:
     """No reset."""
-    v0, lost = np.int64(neuron.v0), np.int64(neuron.dv)
+    v0, lost = _wide(neuron.v0), _wide(neuron.dv)
     v = Interval(lowest(v0, added.low, lost), highest(v0, added.high, lost))
     silent = isinstance(neuron, LI)
     return Reached(v, v, np.zeros(neuron.shape, bool) if silent else v.high > neuron.vth << V_SHIFT)
@@ -90,8 +94,8 @@ def _kept(neuron: Any, added: Interval) -> Reached:
 
 def _reset(neuron: Any, added: Interval) -> Reached:
     """To zero: v is not above the threshold after a step, and starts again from 0."""
-    v0, lost = np.int64(neuron.v0), np.int64(neuron.dv)
-    last = (np.int64(neuron.vth) << V_SHIFT) - isinstance(neuron, PLIF)  # that does not fire
+    v0, lost = _wide(neuron.v0), _wide(neuron.dv)
+    last = (_wide(neuron.vth) << V_SHIFT) - isinstance(neuron, PLIF)  # that does not fire
     zero = np.zeros_like(v0)
     high = np.minimum(highest(v0, added.high, lost), last)
     low = lowest(v0, added.low, lost)
@@ -108,13 +112,13 @@ def _reset(neuron: Any, added: Interval) -> Reached:
 
 
 def _subtracted(neuron: LIFSubtract, added: Interval) -> Reached:
-    threshold = np.int64(neuron.vth) << V_SHIFT
+    threshold = _wide(neuron.vth) << V_SHIFT
     return _lowered(neuron, added, threshold, threshold, threshold)
 
 
 def _adapting(neuron: ALIF, added: Interval) -> Reached:
-    threshold, jump = np.int64(neuron.vth) << V_SHIFT, np.int64(neuron.jump)
-    raised = threshold + np.clip(highest(np.zeros_like(jump), jump, np.int64(neuron.de)), 0, V_MAX)
+    threshold, jump = _wide(neuron.vth) << V_SHIFT, _wide(neuron.jump)
+    raised = threshold + np.clip(highest(np.zeros_like(jump), jump, _wide(neuron.de)), 0, V_MAX)
     return _lowered(neuron, added, raised, threshold + jump, raised)
 
 
@@ -123,7 +127,7 @@ def _lowered(neuron: LIF, added: Interval, quiet: np.ndarray, least: np.ndarray,
 
     From v above `quiet` only a step that takes `least` leads higher than one from `quiet`.
     """
-    v0, lost, threshold = np.int64(neuron.v0), np.int64(neuron.dv), np.int64(neuron.vth) << V_SHIFT
+    v0, lost, threshold = _wide(neuron.v0), _wide(neuron.dv), _wide(neuron.vth) << V_SHIFT
     first = Interval(after(v0, added.low, lost), after(v0, added.high, lost))
     alone = np.maximum(first.high, highest(first.high, added.high, lost))
     fires = alone > threshold

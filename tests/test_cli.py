@@ -14,6 +14,7 @@ import soundfile
 from lavalier import export
 from lavalier.cli import main
 from lavalier.simulate import Program, Trace
+from lavalier.simulate.bounds import bounds, to_text
 
 from .graphs import entry, exit_, joined, lif
 from .test_quantize import network, spikes
@@ -135,7 +136,8 @@ def test_every_command_that_reads_a_graph_takes_a_policy_and_echoes_it(folder, t
 def test_info(folder, capsys):
     said = succeeds(capsys, "info", folder / "graph.nir")
     assert "hardware: yes" in said and "in -> " in said
-    assert succeeds(capsys, "info", folder / "program.nir") == Program.load(folder / "program.nir").to_text()
+    program = Program.load(folder / "program.nir")
+    assert succeeds(capsys, "info", folder / "program.nir") == program.to_text() + to_text(bounds(program))
     said = json.loads(succeeds(capsys, "info", folder / "program.nir", "--json"))
     assert said["program"].startswith("program ")
     assert "not HDF5" in fails(capsys, "info", folder / "x.npy")

@@ -408,7 +408,7 @@ def test_the_commands_take_it(tmp_path, capsys):
     path = written(tmp_path, entry(2), dense([[2, 4]]))
     np.save(tmp_path / "x.npy", spikes(2))
     assert main(["info", str(path)]) == 0
-    assert capsys.readouterr().out == read_netx(path).to_text()
+    assert capsys.readouterr().out.startswith(read_netx(path).to_text())
     assert main(["simulate", str(path), "--input", str(tmp_path / "x.npy"), "--check"]) == 0
     assert "fast = reference: yes" in capsys.readouterr().out
     quantize = ["quantize", str(path), "--out", str(tmp_path / "p.nir")]

@@ -53,7 +53,7 @@ def binarize(module: nn.Module, example: Any) -> nn.Module:
     for activation in found:
         layer = made.get_submodule(activation.layer)
         if isinstance(layer, snn.SpikingNeuron):
-            layer.spike_grad = Binary(layer.spike_grad)
+            layer.spike_grad = Binary(layer.spike_grad)  # type: ignore[arg-type]
         elif type(layer) in HALF and activation.layer:
             owner, _, name = activation.layer.rpartition(".")
             setattr(made.get_submodule(owner), name, Binary(layer, HALF[type(layer)]))
