@@ -107,6 +107,8 @@ def test_what_one_input_can_reach_is_reached(du, dv, bias, exp):
         (LIFSubtract((1,), dv=0, vth=7), (-END, 704)),  # 448, one more input, and from then on minus 448
         (LIFSubtract((1,), dv=0, vth=3), (-END, END)),  # takes less than arrives
         (ALIF((1,), dv=0, vth=3, jump=64, de=4096), (-END, 512)),  # 192 + 64, one more input
+        (ALIF((1,), dv=0, jump=320, de=2048), (-END, 895)),  # e comes to rest at 639, one more input
+        (ALIF((1,), dv=0, vth=1, jump=128, de=2048), (-END, END)),  # the first spike takes less than arrives
         (GradedLI((1,), dv=2048, vth=1), (-767, 511)),
     ],
 )
