@@ -128,6 +128,16 @@ def test_a_current_that_never_decays_wraps():
     assert (slow.low[0], slow.high[0]) == (-383 * 4096 - 1, 255 * 4096 + 1)
 
 
+@pytest.mark.parametrize("more", [0, 2])
+def test_the_end_of_u_itself_is_no_wrap(more):
+    # (4 * 254 + 8) * 2^7 is 2^17, so u is 2^23; one more is too much
+    most = Dense("in", "n", [[254, 254, 254, 254, 8]], weight_exp=7)
+    later = Dense("in", "n", [[more, 0, 0, 0, 0]], weight_exp=-1, delay=1)
+    program = Program({"in": Input((5,))}, {"n": LI((1,), dv=4096)}, [most, later], ["n"])
+    assert bounds(program)["n"].no_wrap[0] == (more == 0)
+    assert run(program, np.ones((1, 3, 5), int)).counts.total("wraps") == more
+
+
 def test_what_is_sent():
     assert bounds(alone(GradedLI((1,), dv=2048, vth=1)))["n"].sends[0] == 511 >> 6
     relu = bounds(alone(GradedReLU((1,), vth=3)))["n"]
