@@ -42,6 +42,10 @@ class LinearMap(ABC):
         """Return the same map with other numbers."""
         return replace(self, values=stored)  # type: ignore[type-var]
 
+    @abstractmethod
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Spread one value for each neuron over what is stored; of a convolution, that of each channel."""
+
     def scaled(self, rows: np.ndarray) -> "LinearMap":
         """Multiply the row of each neuron."""
         return map_from(diags_array(rows) @ self.matrix)
@@ -66,9 +70,13 @@ class Full(LinearMap):
         """The values."""
         return self.values
 
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Spread one value for each neuron over the columns."""
+        return np.broadcast_to(rows[:, None], self.values.shape)
+
     def scaled(self, rows: np.ndarray) -> "Full":
         """Multiply the row of each neuron."""
-        return Full(rows[:, None] * self.values)
+        return Full(self.of_rows(rows) * self.values)
 
     def apply(self, events: np.ndarray) -> np.ndarray:
         """Return what events (n, n_in) give: (n, n_out)."""
@@ -100,9 +108,13 @@ class Few(LinearMap):
         same = self.values
         return Few(csr_array((stored, same.indices, same.indptr), shape=same.shape))
 
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Spread one value for each neuron over its entries."""
+        return np.repeat(rows, np.diff(self.values.indptr))
+
     def scaled(self, rows: np.ndarray) -> "Few":
         """Multiply the row of each neuron."""
-        return self.replaced(np.repeat(rows, np.diff(self.values.indptr)) * self.values.data)
+        return self.replaced(self.of_rows(rows) * self.values.data)
 
     def connection(self, source: str, target: str, integers: np.ndarray, **settings: int) -> Sparse:
         """Return a Sparse."""
@@ -123,13 +135,17 @@ class Convolution(LinearMap):
         """A row for each window and channel out."""
         return self.windows.matrix(self.values, self.shape, self.groups)
 
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Spread the value of the first neuron of each channel over its kernel."""
+        first = rows.reshape(len(self.values), -1)[:, 0]
+        return np.broadcast_to(first.reshape(-1, *(1,) * (self.values.ndim - 1)), self.values.shape)
+
     def scaled(self, rows: np.ndarray) -> LinearMap:
         """Multiply the row of each neuron; a channel whose rows differ makes it a matrix."""
         by_channel = rows.reshape(len(self.values), -1)
         if not np.all(by_channel == by_channel[:, :1]):
             return super().scaled(rows)
-        one = by_channel[:, 0].reshape(-1, *(1,) * (self.values.ndim - 1))
-        return self.replaced(one * self.values)
+        return self.replaced(self.of_rows(rows) * self.values)
 
     def connection(self, source: str, target: str, integers: np.ndarray, **settings: int) -> Conv:
         """Return a Conv."""

@@ -4,6 +4,7 @@ S is in weight units per unit of the float membrane: a threshold of 1 becomes vt
 its own, for its row of weights, threshold and bias go with it.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -40,11 +41,18 @@ class Choice(NamedTuple):
     weights : {(source, delay): Rounded}
     bits : int, 1 to 8
         Of a weight with its sign.
+    nudge_u, nudge_v : int (n), or 0
+        What is added to the nearest du and dv.
+    learned : bool (n), or False
+        Whether the weights of a neuron were rounded together, for the calibration events, not one by one.
     """
 
     scale: np.ndarray
     weights: dict[Key, Rounded]
     bits: int
+    nudge_u: np.ndarray | int = 0
+    nudge_v: np.ndarray | int = 0
+    learned: np.ndarray | bool = False
 
 
 def rounded(p: Population, scale: Scale, bits: int) -> Choice:
@@ -52,6 +60,21 @@ def rounded(p: Population, scale: Scale, bits: int) -> Choice:
     each = np.broadcast_to(np.asarray(scale.value, float), p.beta.shape)
     weights = {key: round_weights(w.scaled(each).stored, bits, scale.clip) for key, w in p.weights.items()}
     return Choice(each, weights, bits)
+
+
+def rounded_at(p: Population, scale: np.ndarray, exps: Mapping[Key, int], bits: int) -> Choice:
+    """Round a population to the nearest integers, S of each neuron and every exponent given."""
+    weights = {
+        key: Rounded(nearest(np.ldexp(w.scaled(scale).stored, -exps[key]), bits), exps[key])
+        for key, w in p.weights.items()
+    }
+    return Choice(scale, weights, bits)
+
+
+def nearest(values: np.ndarray, bits: int) -> np.ndarray:
+    """Return the nearest weights that `bits` hold; the ends for what lies beyond them."""
+    step = weight_step(bits)
+    return np.clip(np.rint(values / step) * step, -256, 256 - step).astype(np.int64)
 
 
 def span(bits: int) -> int:
@@ -68,14 +91,12 @@ def round_weights(scaled: np.ndarray, bits: int, clip: float = 1.0) -> Rounded:
     exact = _exact_exponent(scaled, bits)
     if exact is not None:
         return Rounded(np.rint(np.ldexp(scaled, -exact)).astype(np.int64), exact)
-    step = weight_step(bits)
     reach = clip * np.abs(scaled).max(initial=0)
     exp = int(np.ceil(np.log2(reach / span(bits)) - 1e-9))
     if exp > high:
         raise OutOfRange(f"weights of up to {reach:.3g} at their scale need a weight_exp above {high}")
     exp = max(exp, low)
-    integers = np.rint(np.ldexp(scaled, -exp) / step) * step
-    return Rounded(np.clip(integers, -256, 256 - step).astype(np.int64), exp)
+    return Rounded(nearest(np.ldexp(scaled, -exp), bits), exp)
 
 
 def _exact_exponent(scaled: np.ndarray, bits: int) -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import BadInput
+from .errors import BadInput, OutOfRange
 from .ranges import check_shape, fit_register
 from .synapses import Synapses
 from .windows import Windows, whole_numbers
@@ -29,15 +29,37 @@ class Input:
     shape : tuple of int
     message_bits : int, 0 to 24
         0: binary spikes; b > 0: graded events, each an integer from 0 (no event) to 2^b - 1.
+    scale : float
+        Events per unit of the float input that they stand for; 1 where that is whole numbers already.
+
+    >>> Input((3,), message_bits=4, scale=10.0).encode([[[0.0, 0.26, 7.0]]])
+    array([[[ 0,  3, 15]]], dtype=int32)
     """
 
     shape: tuple[int, ...]
     message_bits: int = 0
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", check_shape("Input", self.shape))
         bits = fit_register("Input", "message_bits", self.message_bits)
         object.__setattr__(self, "message_bits", int(bits))
+        if not 0 < self.scale < np.inf:
+            raise OutOfRange(f"Input.scale = {self.scale} must be a positive number of events per unit")
+        object.__setattr__(self, "scale", float(self.scale))
+
+    def encode(self, values: Any) -> np.ndarray:
+        """Return the events that stand for float input: rint(values * scale), at most the largest event.
+
+        Raises
+        ------
+        BadInput
+            It holds other things than numbers from 0 on.
+        """
+        values = np.asarray(values)
+        if values.dtype.kind not in "biuf" or not np.all(values >= 0):
+            raise BadInput("float input becomes events from 0 on; it must hold numbers, none below 0")
+        return np.minimum(np.rint(values * self.scale), self.largest).astype(np.int32)
 
     @property
     def size(self) -> int:

@@ -126,6 +126,31 @@ class Program:
         """Type of what population `name` sends: uint8 spikes, or int32 graded events."""
         return np.int32 if self.message_bits(name) else np.uint8
 
+    def encode(self, x: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
+        """Turn float input, as the float network takes it, into events.
+
+        Parameters
+        ----------
+        x : (batch, steps, *shape), or {input name: array}
+            Numbers from 0 on; see `Input.scale`.
+
+        Raises
+        ------
+        BadInput
+            The names are not those of the inputs, or a value is no number or below 0.
+        """
+        if not isinstance(x, Mapping):
+            return self._encode(next(iter(self.inputs)), x)
+        if x.keys() != self.inputs.keys():
+            raise BadInput(f"inputs are {list(self.inputs)}, x has {list(x)}")
+        return {name: self._encode(name, values) for name, values in x.items()}
+
+    def _encode(self, name: str, values: np.ndarray) -> np.ndarray:
+        try:
+            return self.inputs[name].encode(values)
+        except BadInput as error:
+            raise BadInput(f"input '{name}': {error}") from error
+
     def to_text(self) -> str:
         """Print every part with its ranges, one line each; the same Program gives the same text."""
         from .program_text import to_text

@@ -71,6 +71,7 @@ def _graph(program: Program, implied: Collection[str]) -> tuple[nir.NIRGraph, se
     for place, (name, entry) in enumerate(program.inputs.items()):
         nodes[name] = nir.Input({"input": np.array(stated[name])})
         words = {"message_bits": entry.message_bits, "place": place}
+        words |= {"scale": entry.scale} if entry.scale != 1 else {}
         nodes[name].metadata = {**words, **_lost_axes(entry.shape, stated[name])}
     exits = {n: n if _in_one_node(neuron) else f"{n}_fires" for n, neuron in program.populations.items()}
     for position, (name, shaped) in enumerate(program.populations.items()):
@@ -170,7 +171,11 @@ def _read_program(graph: nir.NIRGraph) -> Program:
     fires = {of: nodes[name] for name, of in fires_of.items()}
     entries = {n: node for n, node in nodes.items() if isinstance(node, nir.Input)}
     inputs = {
-        n: Input(_shape(entries[n]), int(entries[n].metadata["message_bits"]))
+        n: Input(
+            _shape(entries[n]),
+            int(entries[n].metadata["message_bits"]),
+            float(entries[n].metadata.get("scale", 1)),
+        )
         for n in sorted(entries, key=lambda n: int(entries[n].metadata.get("place", 0)))
     }
     connections, biases = [], {}

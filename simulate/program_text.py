@@ -13,6 +13,7 @@ def to_text(program: Program) -> str:
     lines = [f"program  dt {program.dt:g} s  {_latency(program)}"]
     for name, entry in program.inputs.items():
         kind = f"graded {entry.message_bits} bits" if entry.message_bits else "binary"
+        kind += f"  scale {entry.scale:g} events per unit" if entry.scale != 1 else ""
         lines.append(f"input       {name}  {_shape(entry.shape)}  {kind}")
     for name, neuron in program.populations.items():
         lines.append(

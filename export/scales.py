@@ -1,0 +1,58 @@
+"""How large S may be, and the plain choice: the largest weight of a population is the largest integer."""
+
+import numpy as np
+
+from ..simulate.errors import OutOfRange
+from ..simulate.ranges import RANGES, UNIT, V_MAX
+from .calibration import Observed
+from .populations import Population
+from .rounding import BIAS_LIMIT, Scale, span
+
+V_LIMIT = V_MAX // UNIT  # largest membrane, in weight units
+A_IN_LIMIT = 2**15 - 1  # the chip's width of a_in; Lava's CPU models do not enforce it
+HEADROOM = 2.0  # room above the largest state seen in calibration
+BLIND_VTH = 1 << 12  # threshold without calibration: 12 bits fine, 5 bits of room above
+
+
+def max_abs(p: Population, observed: Observed | None, bits: int, clip: float = 1.0) -> Scale:
+    """Return one S for all neurons, with the largest exponent that fits.
+
+    Raises
+    ------
+    OutOfRange
+        No exponent is small enough for threshold, bias or membrane.
+    """
+    limit = largest_scale(p, observed)
+    largest = max((np.abs(w.stored).max(initial=0) for w in p.weights.values()), default=0)
+    if not largest:
+        return Scale(min(limit, float(UNIT)))
+    value = _shifted(span(bits) / (clip * largest), limit)
+    if value is None:
+        raise OutOfRange(
+            f"'{p.name}': threshold, bias or membrane need a scale below {limit:.3g}, which the weights "
+            f"of up to {largest:.3g} cannot have; scale the layer's weights and threshold together"
+        )
+    return Scale(value, clip)
+
+
+def largest_scale(p: Population, observed: Observed | None) -> float:
+    """Return the upper limit of S from every register it fills, and from the states seen."""
+    limits = [BIAS_LIMIT / UNIT / np.abs(p.bias).max(initial=0) if np.any(p.bias) else np.inf]
+    if p.threshold is not None and np.any(p.threshold):
+        limits.append((RANGES["vth"][1] if observed else BLIND_VTH) / p.threshold.max())
+    if observed is not None:
+        limits += [
+            room / HEADROOM / seen
+            for room, seen in ((A_IN_LIMIT, observed.a_in[p.name]), (V_LIMIT, observed.v[p.name]))
+            if seen
+        ]
+    elif p.threshold is None:
+        limits.append(span(8) / max((np.abs(w.stored).max(initial=0) for w in p.weights.values()), default=0))
+    return min(limits)
+
+
+def _shifted(scale: float, limit: float) -> float | None:
+    """Return scale * 2^weight_exp for the largest exponent within `limit`, or None if there is none."""
+    low, high = RANGES["weight_exp"]
+    exp = min(high, int(np.floor(np.log2(limit / scale)))) if limit < np.inf else 0
+    return scale * 2.0**exp if exp >= low else None
