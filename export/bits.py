@@ -67,6 +67,7 @@ def fewest_bits(
     bits = dict.fromkeys(weights, MOST)
     choices = searching.best(searching.plain(bits), searching.searched(bits, progress))
     sent = searching.sent(choices, floats)
+    last = choices
     fewer: Choices = {}  # each population with one bit less than now
 
     def row() -> Row:
@@ -86,12 +87,11 @@ def fewest_bits(
                 worse = (then.loss - table[-1].loss, then.error - table[-1].error)
                 costs[p.name] = (then.loss > max_loss, *(w / max(1, weights[p.name]) for w in worse))
         name = min(costs, key=costs.__getitem__)
-        before = choices
-        choices = {**choices, name: fewer.pop(name)}
+        last, choices = choices, {**choices, name: fewer.pop(name)}
         bits[name] -= 1
         table.append(row())
     if not table[-1].kept and len(table) > 1:
-        choices = before
+        choices = last
     bits = {name: choice.bits for name, choice in choices.items()}
     again = searching.searched(bits, progress)  # each makes up for the fewer bits before it
     kept, anew = searching.outcome(choices), searching.outcome(again)

@@ -30,14 +30,14 @@ class Observed(NamedTuple):
         What each sent in the float run; of an input the whole numbers that a Program takes.
     membranes : {population: (batch, steps, n)}
         Of those that do not spike.
-    a_in, v : {population: float}
-        How far each went, signs aside; v before a reset.
+    a_in, v : {population: float (n)}
+        How far each neuron's went, signs aside; v before a reset.
     """
 
     events: Batch
     membranes: Batch
-    a_in: dict[str, float]
-    v: dict[str, float]
+    a_in: Batch
+    v: Batch
 
     def target(self, name: str) -> np.ndarray:
         """Return what a population is to do: its spikes, or its membrane if it has none."""
@@ -72,10 +72,12 @@ def check_calibration(
         if values.dtype.kind not in "biuf":
             raise BadInput(f"calibration for '{name}' holds {values.dtype}, not numbers")
         if not (values.size and np.min(values) >= 0 and np.max(values) < np.inf):
-            raise BadInput(f"calibration for '{name}' must hold whole numbers, 0 or more")
+            kind = "whole numbers" if whole else "numbers"
+            raise BadInput(f"calibration for '{name}' must hold {kind}, 0 or more")
         if whole and not is_whole(values):
             raise BadInput(
-                f"calibration for '{name}' must hold whole numbers, 0 or more; input_bits rounds others to events"
+                f"calibration for '{name}' must hold whole numbers, 0 or more; "
+                "or say with input_bits what others are rounded to"
             )
     return x
 
@@ -121,19 +123,24 @@ def _flat(values: np.ndarray) -> np.ndarray:
     return values.reshape(*values.shape[:2], -1).astype(np.float32)
 
 
-def _largest_input(p: Population, events: Mapping[str, np.ndarray]) -> float:
-    return float(np.max(np.abs(arriving(p, events)), initial=0)) if p.weights else 0.0
+def _largest_input(p: Population, events: Mapping[str, np.ndarray]) -> np.ndarray:
+    return _furthest(arriving(p, events)) if p.weights else np.zeros(p.beta.size)
 
 
-def _largest_membrane(p: Population, trace: Trace, network: Network, current: float) -> float:
+def _largest_membrane(p: Population, trace: Trace, network: Network, current: np.ndarray) -> np.ndarray:
     """Before a reset v is at most what was left, plus the current, plus the bias."""
     if p.name in trace.u:
         gain = discretize(network.flat.nodes[p.name], network.policy).gain
-        current = float(np.abs(trace.u[p.name] * gain).max())
+        current = _furthest(trace.u[p.name] * gain)
     elif f"{p.name}_synapse" in trace.v:
-        current = float(np.abs(trace.v[f"{p.name}_synapse"]).max())
-    left = float(np.abs(trace.v[p.membrane]).max()) if p.membrane in trace.v else 0.0
-    return left + current + float(np.abs(p.bias).max(initial=0))
+        current = _furthest(trace.v[f"{p.name}_synapse"])
+    left = _furthest(trace.v[p.membrane]) if p.membrane in trace.v else 0.0
+    return left + current + np.abs(p.bias)
+
+
+def _furthest(values: np.ndarray) -> np.ndarray:
+    """Return the largest of each neuron over samples and steps, signs aside; float (n)."""
+    return np.max(np.abs(values), axis=(0, 1), initial=0).ravel().astype(float)
 
 
 def _synapses(linear: LinearMap) -> int:

@@ -16,13 +16,17 @@ from .trials import CLIPS
 MOST_STEPS = 4096  # of the calibration, taken evenly, that a scale is chosen on
 
 
-def inputs_of(network: Network, floats: list[Population], x: Batch | None, bits: int | None) -> dict[str, Input]:
+def inputs_of(
+    network: Network, floats: list[Population], x: Batch | None, bits: int | None
+) -> dict[str, Input]:
     """Return the inputs of the Program.
 
     Parameters
     ----------
     network : Network
+        The graph, checked.
     floats : list of Population
+        With the weights of a unit of float input.
     x : {input name: (batch, steps, *shape)} or None
         The calibration; without it an event is as the graph's metadata says, else binary.
     bits : int, 1 to 24, or None
@@ -43,7 +47,9 @@ def inputs_of(network: Network, floats: list[Population], x: Batch | None, bits:
         if x is None or name not in x:
             inputs[name] = Input(shape, _stated_bits(network, name))
         elif bits is not None and not (is_whole(x[name]) and np.max(x[name]) < 2**bits):
-            inputs[name] = _scaled(name, shape, floats, x[name], int(fit_register(name, "message_bits", bits)))
+            inputs[name] = _scaled(
+                name, shape, floats, x[name], int(fit_register(name, "message_bits", bits))
+            )
         else:
             largest = int(np.max(x[name]))
             needed = largest.bit_length() if largest > 1 else 0

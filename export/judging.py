@@ -46,7 +46,9 @@ class Judge:
         """Return the squared distance of each neuron from its target; float (n)."""
         p = self._p
         connections = (replace(c, source=self._names[c.source]) for c in connections_of(p, choice))
-        program = replace(self._base, populations={p.name: neuron_of(p, choice)}, connections=tuple(connections))
+        program = replace(
+            self._base, populations={p.name: neuron_of(p, choice)}, connections=tuple(connections)
+        )
         return squared(p, in_floats(p, choice, run(program, self._x).output) - self._target)
 
     def relative(self, losses: np.ndarray) -> float:

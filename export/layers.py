@@ -55,8 +55,8 @@ class Layer(NamedTuple):
         if not LONG <= self.slowest < np.inf:
             return None
         return (
-            f"'{self.name}' remembers {self.slowest:.0f} steps: a decay of {DECAY_ONE / self.slowest:.2f} of "
-            f"{DECAY_ONE} is rounded to a whole number, its time constants are up to {100 * self.tau_error:.1f} % off"
+            f"'{self.name}' remembers {self.slowest:.0f} steps: {DECAY_ONE / self.slowest:.2f} of {DECAY_ONE}"
+            f" becomes a whole number, its time constants are up to {100 * self.tau_error:.1f} % off"
         )
 
 
@@ -64,7 +64,10 @@ def layer_of(p: Population, choice: Choice, before: float | None, after: float |
     """Describe a choice."""
     learned = float(np.mean(choice.learned))
     part = "" if learned == 1 else f" ({100 * learned:.0f} % of neurons)"
-    errors = [_tau_errors(p, s, kept, by) for s, kept, by in (("u", p.alpha, choice.nudge_u), ("v", p.beta, choice.nudge_v))]
+    errors = [
+        _tau_errors(p, s, kept, by)
+        for s, kept, by in (("u", p.alpha, choice.nudge_u), ("v", p.beta, choice.nudge_v))
+    ]
     leaking = p.beta[p.beta < 1 - 1e-9]
     return Layer(
         p.name,

@@ -42,7 +42,10 @@ class Arrivals:
     """
 
     def __init__(self, p: Population, ours: Mapping[str, np.ndarray], floats: Mapping[str, np.ndarray]):
-        a, b = (np.concatenate([_remembered(p, sent[s], d) for s, d in p.weights], axis=1) for sent in (ours, floats))
+        a, b = (
+            np.concatenate([_remembered(p, sent[s], d) for s, d in p.weights], axis=1)
+            for sent in (ours, floats)
+        )
         self._p = p
         self._energy = (a.T @ a).astype(float)
         self._wanted = (b.T @ a).astype(float)  # what float weights give, seen through our events
@@ -50,14 +53,16 @@ class Arrivals:
     def learned(self, choice: Choice) -> Choice:
         """Return the choice with integers that make up for one another; none moves by more than a step."""
         p, energy = self._p, self._energy
-        ridge = PULL * np.mean(np.diag(energy))
+        ridge = PULL * float(np.mean(np.diag(energy)))
         scaled = np.concatenate([_dense(w.scaled(choice.scale).matrix) for w in p.weights.values()], axis=1)
         held = np.concatenate([_dense(_held(p, choice, key).matrix) for key in p.weights], axis=1)
         units = np.concatenate(
             [np.full(w.matrix.shape[1], 2.0 ** choice.weights[key].exp) for key, w in p.weights.items()]
         )
         held = _descend(scaled, held, energy, self._wanted, ridge, units, choice.bits)
-        integers = np.split(held / units, np.cumsum([w.matrix.shape[1] for w in p.weights.values()])[:-1], axis=1)
+        integers = np.split(
+            held / units, np.cumsum([w.matrix.shape[1] for w in p.weights.values()])[:-1], axis=1
+        )
         weights = {
             key: Rounded(_stored(p, key, np.rint(values)), choice.weights[key].exp)
             for key, values in zip(p.weights, integers, strict=True)

@@ -43,7 +43,7 @@ def outcome(
 ) -> Outcome:
     """Run a Program on the calibration."""
     outputs = run(program, events_of(program, observed)).outputs
-    named = outputs if len(program.outputs) > 1 else {program.outputs[0]: outputs["output"]}
+    named = dict(zip(program.outputs, outputs.values(), strict=True))
     of_name = {p.name: p for p in floats}
     errors = []
     for name, output in named.items():
@@ -51,11 +51,10 @@ def outcome(
         lost = squared(p, in_floats(p, choices[name], output) - target)
         errors.append(share(lost.sum(), squared(p, target).sum()))
     differ = None
-    (name, output), *others = named.items()
-    batch, steps, *classes = output.shape
-    if not others and len(classes) == 1 and classes[0] > 1 and steps:
+    name, output = next(iter(named.items()))
+    if len(named) == 1 and output.ndim == 3 and output.shape[1] and output.shape[2] > 1:
         differ = int(np.sum(decide(output) != decide(observed.target(name))))
-    return Outcome(float(np.mean(errors)), differ, batch)
+    return Outcome(float(np.mean(errors)), differ, len(output))
 
 
 def distances(

@@ -7,7 +7,7 @@ weight of a population is the largest integer.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import nir
 import numpy as np
@@ -46,9 +46,11 @@ class Quantization:
     program : Program
     layers : list of Layer
         The same in numbers.
+    plain : {population: Choice}
+        Those that make the largest weight of each the largest integer; empty if nothing was searched for.
     before, after : Outcome, or None without calibration
-        What the plain choice and this one do to the calibration.
-    table : list of Row
+        What the plain choices and these do to the calibration.
+    table : tuple of Row
         What fewer bits cost; empty unless they were searched for.
     """
 
@@ -57,9 +59,15 @@ class Quantization:
     choices: dict[str, Choice]
     program: Program
     layers: list[Layer]
+    plain: dict[str, Choice] = field(default_factory=dict)
     before: Outcome | None = None
     after: Outcome | None = None
     table: tuple[Row, ...] = ()
+
+    @property
+    def plain_program(self) -> Program:
+        """The Program of the plain choices."""
+        return assembled(self.network, self.floats, self.plain, self.program.inputs)
 
 
 def quantize(
@@ -125,7 +133,7 @@ def quantization(
     max_loss: float = MAX_LOSS,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Quantization:
-    """Round a float graph as `quantize` does, and keep what was chosen; `progress` hears of each population."""
+    """Round a float graph as `quantize` does, and keep what was chosen; `progress` hears how far it is."""
     if weight_scale is not None and not 0 < weight_scale < np.inf:
         raise OutOfRange(f"weight_scale = {weight_scale} must be a positive number")
     network = network_of(graph)
@@ -154,7 +162,7 @@ def quantization(
     program = assembled(network, floats, choices, inputs)
     layers = [layer_of(p, choices[p.name], None, None) for p in floats]
     after = None if observed is None else outcome(program, floats, choices, observed)
-    return Quantization(network, floats, choices, program, layers, None, after)
+    return Quantization(network, floats, choices, program, layers, {}, None, after)
 
 
 def _searched(searching: Searching, choices: dict[str, Choice], table: tuple[Row, ...] = ()) -> Quantization:
@@ -168,6 +176,7 @@ def _searched(searching: Searching, choices: dict[str, Choice], table: tuple[Row
         choices,
         searching.program(choices),
         layers,
+        plain,
         searching.outcome(plain, whole=True),
         searching.outcome(choices, whole=True),
         table,

@@ -22,7 +22,7 @@ def max_abs(p: Population, observed: Observed | None, bits: int, clip: float = 1
     OutOfRange
         No exponent is small enough for threshold, bias or membrane.
     """
-    limit = largest_scale(p, observed)
+    limit = float(largest_scale(p, observed).min())
     largest = max((np.abs(w.stored).max(initial=0) for w in p.weights.values()), default=0)
     if not largest:
         return Scale(min(limit, float(UNIT)))
@@ -35,20 +35,30 @@ def max_abs(p: Population, observed: Observed | None, bits: int, clip: float = 1
     return Scale(value, clip)
 
 
-def largest_scale(p: Population, observed: Observed | None) -> float:
-    """Return the upper limit of S from every register it fills, and from the states seen."""
-    limits = [BIAS_LIMIT / UNIT / np.abs(p.bias).max(initial=0) if np.any(p.bias) else np.inf]
-    if p.threshold is not None and np.any(p.threshold):
-        limits.append((RANGES["vth"][1] if observed else BLIND_VTH) / p.threshold.max())
+def largest_scale(p: Population, observed: Observed | None) -> np.ndarray:
+    """Return the upper limit of each neuron's S: of every register it fills, and the states seen; (n)."""
+    limits = [_fit(BIAS_LIMIT / UNIT, np.abs(p.bias))]
+    if p.threshold is not None:
+        limits.append(_fit(RANGES["vth"][1] if observed else BLIND_VTH, p.threshold))
     if observed is not None:
-        limits += [
-            room / HEADROOM / seen
-            for room, seen in ((A_IN_LIMIT, observed.a_in[p.name]), (V_LIMIT, observed.v[p.name]))
-            if seen
-        ]
+        limits.append(_fit(A_IN_LIMIT / HEADROOM, _expected(p, observed.a_in[p.name])))
+        limits.append(_fit(V_LIMIT / HEADROOM, _expected(p, observed.v[p.name])))
     elif p.threshold is None:
-        limits.append(span(8) / max((np.abs(w.stored).max(initial=0) for w in p.weights.values()), default=0))
-    return min(limits)
+        largest = max((np.abs(w.stored).max(initial=0) for w in p.weights.values()), default=0)
+        limits.append(_fit(span(8), np.full(p.beta.size, largest)))
+    return np.minimum.reduce(limits)
+
+
+def _expected(p: Population, seen: np.ndarray) -> np.ndarray:
+    """Return what a neuron may reach: what it reached, or, by its weights, what the mean neuron did."""
+    weights = sum(np.asarray(abs(w.matrix).sum(axis=1)).ravel() for w in p.weights.values())
+    mean = np.mean(weights)
+    return np.maximum(seen, np.mean(seen) * weights / mean) if mean else seen
+
+
+def _fit(room: float, values: np.ndarray) -> np.ndarray:
+    """Return room / values; no limit where a value is 0."""
+    return np.divide(room, values, out=np.full(values.shape, np.inf), where=values > 0)
 
 
 def _shifted(scale: float, limit: float) -> float | None:

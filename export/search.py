@@ -22,7 +22,7 @@ def search(
     p: Population,
     judge: Judge,
     plain: Choice,
-    limit: float,
+    limit: np.ndarray,
     ours: Mapping[str, np.ndarray],
     floats: Mapping[str, np.ndarray],
 ) -> Choice:
@@ -31,11 +31,13 @@ def search(
     Parameters
     ----------
     p : Population
+        In floats.
     judge : Judge
+        Of that population.
     plain : Choice
         The largest weight the largest integer; what is returned is never worse, as the judge has it.
-    limit : float
-        The largest S.
+    limit : float (n)
+        The largest S of each neuron.
     ours, floats : {source: (batch, steps, n)}
         Events that reach it, and those of the float run.
     """

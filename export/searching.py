@@ -1,8 +1,8 @@
 """The search over a network: one population after another, sources first, then the whole.
 
 Each population is searched on the events that the quantised network before it sends, so that it makes up for
-what was lost there. In the end the whole network decides: how many populations, from the input on, keep what was
-found for them, none (the plain choice) to all.
+what was lost there. In the end the whole network decides: how many populations, from the input on, keep what
+was found for them, none (the plain choice) to all.
 """
 
 from collections.abc import Callable, Mapping
@@ -72,7 +72,7 @@ class Searching:
         return {name: a.reshape(*a.shape[:2], -1).astype(np.float32) for name, a in spikes.items()}
 
     def best(self, plain: Choices, found: Choices) -> Choices:
-        """Return as much of what was found, from the input on, as is best for the whole; never worse than plain."""
+        """Return as much of what was found, from the input on, as is best; never worse than plain."""
         names = [p.name for p in self.floats]
         mixed = [{**plain, **{name: found[name] for name in names[:n]}} for n in range(len(names) + 1)]
         outcomes = [self.outcome(choices) for choices in mixed]
@@ -99,5 +99,7 @@ class Searching:
 def _least(outcomes: list[Outcome]) -> int:
     """Return which errs least of those that are nowhere worse than the first."""
     first = outcomes[0]
-    fit = [i for i, o in enumerate(outcomes) if o.error <= first.error and (o.differ or 0) <= (first.differ or 0)]
+    fit = [
+        i for i, o in enumerate(outcomes) if o.error <= first.error and (o.differ or 0) <= (first.differ or 0)
+    ]
     return min(fit, key=lambda i: (outcomes[i].error, outcomes[i].differ or 0))

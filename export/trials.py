@@ -1,4 +1,4 @@
-"""Trials of the search: a scale for each neuron at given exponents, and which clips let its weights err least."""
+"""Trials of the search: scales at given exponents, and which clips let a neuron's weights err least."""
 
 from collections.abc import Iterator, Mapping
 
@@ -15,7 +15,7 @@ from .rounding import Choice, rounded_at
 CLIPS = 2.0 ** -np.arange(0, 4.25, 0.25)  # shares of the largest weight that may become the largest integer
 MOST_SAMPLED = 2**26  # synapses that sampled events may pass to find a rounding error
 SLOW = 64  # a decay register below this may do better rounded to the other side: 1 of it is 1.6 % of tau
-TOSSED = 0.25  # of a step: what lies nearer to a decay register than this is rounded to it
+TOSSED = 0.4  # of a step: what lies nearer to a decay register than this is rounded to it
 
 
 def groups_of(p: Population) -> np.ndarray:
@@ -38,18 +38,20 @@ class Trial:
     p : Population
     exps : {(source, delay): int}
     bits : int, 1 to 8
-    limit : float
-        The largest S.
+    limit : float (n)
+        The largest S of each neuron.
     """
 
-    def __init__(self, p: Population, exps: Mapping[Key, int], bits: int, limit: float) -> None:
-        self._p, self._exps, self._bits, self._limit = p, exps, bits, limit
+    def __init__(self, p: Population, exps: Mapping[Key, int], bits: int, limit: np.ndarray) -> None:
+        self._p, self._exps, self._bits = p, exps, bits
         self.groups = groups_of(p)
         self._reach = np.zeros(self.groups.max() + 1)
         high = 256 - weight_step(bits) if bits > 1 else 256
         for key, w in p.weights.items():
             ends = np.maximum(w.stored / high, w.stored / -256) * 2.0 ** -exps[key]
             np.maximum.at(self._reach, np.broadcast_to(w.of_rows(self.groups), ends.shape), ends)
+        self._limit = np.full(self._reach.shape, np.inf)
+        np.minimum.at(self._limit, self.groups, limit)
         self._threshold = np.full(self._reach.shape, np.inf)  # the lowest of a group
         thresholds = np.zeros(p.beta.size) if p.threshold is None else p.threshold
         np.minimum.at(self._threshold, self.groups, thresholds)
@@ -64,7 +66,7 @@ class Trial:
         return rounded_at(self._p, self._snapped(scale)[self.groups], self._exps, self._bits)
 
     def ranked(self, events: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the clips of each group, that with the least squared error of a_in first; (clips, groups)."""
+        """Return the clips of each group, the least squared error of a_in first; (clips, groups)."""
         arriving = _sampled(self._p, events)
         n_groups = self._reach.size
         errors = []
@@ -101,10 +103,15 @@ def nudged(p: Population, choice: Choice) -> Iterator[Choice]:
 def merged(p: Population, old: Choice, new: Choice, rows: np.ndarray) -> Choice:
     """Return the old choice with some neurons of the new one; their exponents are the same."""
     weights = {
-        key: kept._replace(integers=np.where(p.weights[key].of_rows(rows), new.weights[key].integers, kept.integers))
+        key: kept._replace(
+            integers=np.where(p.weights[key].of_rows(rows), new.weights[key].integers, kept.integers)
+        )
         for key, kept in old.weights.items()
     }
-    rest = {f: np.where(rows, getattr(new, f), getattr(old, f)) for f in ("scale", "nudge_u", "nudge_v", "learned")}
+    rest = {
+        f: np.where(rows, getattr(new, f), getattr(old, f))
+        for f in ("scale", "nudge_u", "nudge_v", "learned")
+    }
     return old._replace(weights=weights, **rest)
 
 

@@ -186,7 +186,13 @@ def quantize(
     out: OutRequired,
     calibration: Annotated[Path | None, typer.Option(help="Real input (.npy).")] = None,
     data: Data = None,
-    bits: Annotated[int, typer.Option(min=1, max=8, help="Bits of a weight with its sign.")] = 8,
+    bits: Annotated[str, typer.Option(help="Of a weight: 1 to 8, auto, or name=4,name=8.")] = "8",
+    max_loss: Annotated[
+        float, typer.Option(min=0, max=1, help="Of --bits auto: decisions that may differ, as a share.")
+    ] = 0.01,
+    input_bits: Annotated[
+        int | None, typer.Option(min=1, max=24, help="Bits that float input is rounded to.")
+    ] = None,
     blind: Annotated[bool, typer.Option("--blind", help="Do without calibration.")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Write it in spite of a guard's error.")] = False,
     *,
@@ -194,12 +200,13 @@ def quantize(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Round a NIR graph to the chip's registers, or keep those of a lava-dl network; prints the Program."""
+    """Round a NIR graph to the chip's registers, or keep those of a lava-dl network; prints them."""
     _refuse_existing(out, force)
     if blind and (calibration or data):
         raise BadInput("--blind does without calibration: leave out --calibration and --data")
     from lavalier.export import guard, read, read_netx
     from lavalier.export.quantization import quantization
+    from lavalier.quantizing import Quantized, parsed_bits
     from lavalier.runs import input_shape, is_netx
     from lavalier.simulate.policy import policy_of
     from lavalier.simulate.program_nir import is_program
@@ -207,7 +214,7 @@ def quantize(
     from lavalier.train.clips import CALIBRATION_CLIPS
 
     if is_netx(graph):
-        if policy or blind or calibration or data or anyway or bits != 8:
+        if policy or blind or calibration or data or anyway or bits != "8":
             raise BadInput(f"{graph}: is in the chip's integers already; leave out all options but --out")
         program = read_netx(graph)
         program.save(out)
@@ -221,26 +228,27 @@ def quantize(
         if blind
         else load_source(input_shape(floats), calibration, data, "train").take(CALIBRATION_CLIPS)
     )
+    asked = parsed_bits(bits)
     x = None if source is None else source.x
     try:
-        made = quantization(floats, x, weight_bits=bits)
+        with _progress("quantize") as progress:
+            made = quantization(floats, x, asked, None, input_bits, max_loss, progress)
     except LavalierError as error:
         raise type(error)(f"{graph}: {error}") from error
-    program, findings = made.program, guard(made, x)
+    findings = guard(made, x)
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors and not anyway:
         _say("\n".join(map(str, findings)))
         raise CannotWork(f"{graph}: {len(errors)} errors, see above: nothing is written; --anyway writes it")
-    program.save(out)
+    made.program.save(out)
     said = "none: the largest weight of a layer is the largest integer"
     if source is not None:
         said = f"{source.title}, {source.sizes[0]} samples"
-    used = policy_of(floats)
-    _say(f"policy: {used}")
+    _say(f"policy: {policy_of(floats)}")
     _say("\n".join([f"calibration: {said}", *map(str, findings)]))
-    done = {"out": str(out), "policy": used.to_metadata(), "calibration": said, "program": program.to_text()}
-    done["findings"] = [finding.to_json() for finding in findings]
-    _print(done if as_json else program.to_text())
+    done = Quantized(out, floats, said, made)
+    found = {"findings": [finding.to_json() for finding in findings]}
+    _print({**done.to_json(), **found} if as_json else done.to_text())
 
 
 @app.command()
@@ -261,11 +269,11 @@ def simulate(
 ) -> None:
     """Run a Program in the chip's integers, or a NIR graph in floats."""
     _refuse_existing(out, force)
-    from lavalier.runs import Run, input_shape, load_network, run_network
+    from lavalier.runs import Run, encoded, input_shape, load_network, run_network
     from lavalier.sources import load_source
 
     loaded = load_network(network, policy)
-    source = load_source(input_shape(loaded), input, data).take(samples)
+    source = encoded(loaded, load_source(input_shape(loaded), input, data).take(samples))
     engine, trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
     _finish(Run(loaded, source, trace, engine), check, out, as_json)
 
@@ -289,12 +297,12 @@ def deploy(
     from dataclasses import replace
 
     from lavalier.deploy import processes_of, run
-    from lavalier.runs import Run, input_shape
+    from lavalier.runs import Run, encoded, input_shape
     from lavalier.simulate.program import Program
     from lavalier.sources import load_source
 
     loaded = Program.load(program)
-    source = load_source(input_shape(loaded), input, data).take(samples)
+    source = encoded(loaded, load_source(input_shape(loaded), input, data).take(samples))
     with _progress("Lava") as progress:
         trace = run(loaded, source.x, tuple(loaded.populations), target, stall, progress)
     parts = processes_of(loaded)

@@ -1,7 +1,7 @@
 """One run of one network on one source: load, run, check, and say what came out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,23 @@ def input_shape(network: Program | nir.NIRGraph) -> tuple[int, ...] | None:
         inputs = [node for node in network.nodes.values() if isinstance(node, nir.Input)]
         shapes = [tuple(int(n) for n in node.input_type["input"]) for node in inputs]
     return shapes[0] if len(shapes) == 1 else None
+
+
+def encoded(network: Program | nir.NIRGraph, source: Source) -> Source:
+    """Turn floats into events for a Program whose inputs have a scale, and say so; whole types are events."""
+    if not isinstance(network, Program):
+        return source
+    x = source.x if isinstance(source.x, dict) else dict.fromkeys(network.inputs, source.x)
+    entries = {name: entry for name, entry in network.inputs.items() if entry.scale != 1}
+    floats = [name for name in entries if name in x and x[name].dtype.kind == "f"]
+    if not floats:
+        return source
+    said = [
+        f"input '{n}': floats made events, {entries[n].scale:g} a unit, at most {entries[n].largest}"
+        for n in floats
+    ]
+    x = x | {name: entries[name].encode(x[name]) for name in floats}
+    return replace(source, x=x, notes=[*source.notes, *said])
 
 
 def run_network(

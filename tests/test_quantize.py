@@ -3,14 +3,14 @@
 import nir
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lavalier import export
-from lavalier.export.populations import populations
+from lavalier.export.quantization import quantization
+from lavalier.models.readout import decide
 from lavalier.simulate import LI, LIF, Conv, Dense, Program, Sparse, run
 from lavalier.simulate.errors import BadInput, OutOfRange, Unsupported
-from lavalier.simulate.network import network_of
 from lavalier.simulate.neurons import PLIF, LIFNoReset, LIFSubtract
 from lavalier.simulate.program_nir import from_nir, to_nir
 from lavalier.simulate.shapes import shape_after
@@ -46,25 +46,46 @@ def spikes(seed: int = 0) -> np.ndarray:
     return (np.random.default_rng(seed).random((8, 50, 12)) < 0.3).astype(int)
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(1, 8), st.booleans(), st.sampled_from([1e-3, 1.0, 1e3]))
 def test_every_register_is_within_half_a_step(seed, bits, calibrated, scale):
+    """Of what the scale of its neuron says; a weight that is rounded for the calibration within a step."""
     graph = network(seed, scale=scale)
-    program = export.quantize(graph, spikes() if calibrated else None, weight_bits=bits)
-    for p in populations(network_of(graph)):
-        neuron = program.populations[p.name]
+    found = quantization(graph, spikes() if calibrated else None, weight_bits=bits)
+    for p in found.floats:
+        neuron, choice = found.program.populations[p.name], found.choices[p.name]
         assert np.abs(neuron.dv - 4096 * (1 - p.beta)).max() <= 0.5
-        (connection,) = program.incoming(p.name)
+        (connection,) = found.program.incoming(p.name)
         assert connection.num_weight_bits == bits
-        weights = np.ldexp(connection.weights.astype(float), connection.weight_exp)
-        # the scale is what the rounded weights say it is: threshold and bias must follow it
-        floats = p.weights[connection.source, 0].matrix
-        big = np.abs(floats) > 0.3 * np.abs(floats).max()
-        unclipped = big & (np.abs(connection.weights) < 256 - weight_step(bits))
-        if bits == 8 and unclipped.sum() > 5:
-            slope = np.median(weights[unclipped] / floats[unclipped])
-            assert np.abs(neuron.bias / 64 - slope * p.bias).max() <= 0.02 * slope * np.abs(p.bias).max() + 1
-            if isinstance(neuron, LIF):
-                assert np.abs(neuron.vth / p.threshold / slope - 1).max() < 0.02
+        exact = np.ldexp(
+            choice.scale[:, None] * p.weights[connection.source, 0].matrix, -connection.weight_exp
+        )
+        step = weight_step(bits)
+        exact = np.clip(exact, -256, 256 - step)
+        within = np.where(choice.learned, step, step / 2) * np.ones(p.beta.size)
+        assert np.all(np.abs(connection.weights - exact) <= within[:, None] + 1e-6)
+        assert np.all(np.abs(neuron.bias - 64 * choice.scale * p.bias) <= 0.5 * 2.0**neuron.bias_exp + 1e-6)
+        if isinstance(neuron, LIF):
+            assert np.abs(neuron.vth - choice.scale * p.threshold).max() <= 0.5
+        else:
+            assert np.ptp(choice.scale) == 0  # membranes are compared with one another
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 1000), st.integers(1, 8))
+def test_calibration_is_nowhere_worse_than_the_largest_weight(seed, bits):
+    """Neither the output nor the decisions of the running network, nor a population alone."""
+    graph, x = network(seed), spikes(seed)
+    found = quantization(graph, x, weight_bits=bits)
+    floats = run(graph, x).output
+    errors, decisions = [], []
+    for program, choices in ((found.plain_program, found.plain), (found.program, found.choices)):
+        output, choice = run(program, x).output, choices["readout"]
+        decisions.append(int(np.sum(decide(output) != decide(floats))))
+        errors.append(np.linalg.norm(output / (64 * choice.scale) - floats) / np.linalg.norm(floats))
+    assert errors[1] <= errors[0] and decisions[1] <= decisions[0]
+    assert (found.before.differ, found.after.differ) == tuple(decisions)
+    assert np.allclose((found.before.error, found.after.error), errors, rtol=1e-4)
 
 
 @given(programs())
