@@ -9,7 +9,7 @@ from pathlib import Path
 from lavalier.simulate.errors import LavalierError
 from lavalier.simulate.files import write_json
 
-from . import digits, interchange, start
+from . import digits, interchange, quantization, start
 from .measure import Disturbed, Figure
 from .speed import against, bound, cost
 
@@ -18,6 +18,8 @@ BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
     "start": start.start,
     "digits.speed": digits.speed,
     "digits.accuracy": digits.accuracy,
+    "quantization.hard_cases": quantization.hard_cases,
+    "quantization.digits": quantization.digits,
     "export.read_1m_s": interchange.read_1m,
     "export.interpreter_vs_torch": interchange.interpreter_vs_torch,
     "simulate.vs_snntorch": against.vs_snntorch,

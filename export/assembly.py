@@ -9,7 +9,7 @@ from ..simulate.errors import OutOfRange, Unsupported
 from ..simulate.network import Network
 from ..simulate.neurons import LI, LIF, PLIF, LIFNoReset, LIFSubtract, Neuron
 from ..simulate.program import Program
-from ..simulate.ranges import DECAY_ONE
+from ..simulate.ranges import DECAY_ONE, UNIT
 from .populations import Population
 from .rounding import Choice, round_bias
 
@@ -55,6 +55,8 @@ def neuron_of(p: Population, choice: Choice) -> Neuron:
         "bias_mant": mant,
         "bias_exp": exp,
     }
+    if np.any(p.first_u):
+        registers["u0"] = np.rint(UNIT * scale * p.first_u)
     if p.threshold is not None:
         registers["vth"] = np.rint(scale * p.threshold)
         lost = (registers["vth"] == 0) & (p.threshold > 0)

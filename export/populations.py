@@ -47,6 +47,8 @@ class Population:
         Whether it also spikes where v equals the threshold.
     membrane : str
         The node that holds v.
+    first_u : float (n), or 0
+        u before the first step.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Population:
     reset: str = "zero"
     at_threshold: bool = False
     membrane: str = ""
+    first_u: np.ndarray | float = 0.0
 
 
 def populations(network: Network) -> list[Population]:
@@ -123,15 +126,19 @@ class _Reader:
         if threshold is not None and np.any(threshold < 0):
             raise Unsupported(f"node '{name}': a threshold below 0 has no hardware form")
         weights, constant = self._synapses(self._entry(name), 0)
-        if np.any(constant[alpha > 0]):
+        if np.any(constant[alpha == 1]):
             raise Unsupported(
-                f"node '{name}': a bias that enters the current u has no hardware form; put it into v_leak"
+                f"node '{name}': a bias into a current u that never decays has no hardware form; "
+                "put it into v_leak"
             )
         into_u = _flat(step.w_in, shape) * _flat(step.gain, shape)
-        bias = constant * into_u + _flat(step.leak, shape)
+        # a constant c adds c (1 - alpha^(t + 1)) / (1 - alpha) to u: a bias of v, and a first u against it
+        steady = np.divide(constant * into_u, 1 - alpha, out=np.zeros(n), where=alpha < 1)
+        bias = steady + _flat(step.leak, shape)
+        first_u = np.where(alpha > 0, -steady, 0)
         rows = {key: w.scaled(into_u) for key, w in weights.items()}
         membrane = f"{name}_membrane" if name in self._found else name
-        return Population(name, shape, alpha, beta, threshold, bias, rows, reset, equal, membrane)
+        return Population(name, shape, alpha, beta, threshold, bias, rows, reset, equal, membrane, first_u)
 
     def _step(self, name: str) -> tuple[Dynamics, str]:
         """Return the recurrence of a population and its reset."""

@@ -21,6 +21,7 @@ from .populations import Population
 from .rounding import Choice, rounded
 from .scales import largest_scale, max_abs
 from .search import search
+from .trials import Trial
 
 Choices = dict[str, Choice]
 
@@ -93,7 +94,13 @@ class Searching:
         return assembled(self.network, self.floats, choices, self._inputs)
 
     def _plain(self, p: Population, bits: int) -> Choice:
-        return rounded(p, max_abs(p, self._observed, bits), bits)
+        choice = rounded(p, max_abs(p, self._observed, bits), bits)
+        if p.threshold is None or np.all(np.rint(choice.scale * p.threshold)[p.threshold > 0]):
+            return choice
+        # a threshold far below the others would round to nothing: the largest weight of each neuron instead
+        exps = {key: w.exp for key, w in choice.weights.items()}
+        trial = Trial(p, exps, bits, largest_scale(p, self._observed))
+        return trial.at(np.ones(trial.groups.max() + 1))
 
 
 def _least(outcomes: list[Outcome]) -> int:

@@ -65,7 +65,13 @@ class Quantized:
         result = self.result
         lines = _table(
             [(" ".join(map(str, r.bits.values())), *_row(r)) for r in result.table],
-            ("bits", "memory", "loss", "output error", ""),
+            (
+                f"bits of {', '.join(layer.name for layer in result.layers)}",
+                "memory",
+                "loss",
+                "output error",
+                "",
+            ),
         )
         if result.table:
             lines.append("")

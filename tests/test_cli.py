@@ -77,7 +77,7 @@ def test_quantize_simulate_compare_energy(folder, tmp_path, capsys):
     text = succeeds(
         capsys, "quantize", folder / "graph.nir", "--calibration", folder / "x.npy", "-o", program
     )
-    assert text == Program.load(program).to_text()
+    assert text.endswith("\n\n" + Program.load(program).to_text())
     run = ["simulate", program, "--input", folder / "x.npy"]
     text = succeeds(capsys, *run, "-o", fast, "--check")
     assert "8 samples of 50 steps, fast" in text and "fast = reference: yes" in text
@@ -359,3 +359,53 @@ def test_without_an_extra_the_way_out_is_named(monkeypatch, tmp_path, capsys):
     assert "this needs torch: pip install 'lavalier[train]'" in said
     said = fails(capsys, "train", "digits", "-o", tmp_path / "run")
     assert "pip install 'lavalier[train]'" in said
+
+
+def test_quantize_says_what_it_chose(folder, tmp_path, capsys):
+    quantize = ["quantize", folder / "graph.nir", "--calibration", folder / "x.npy", "-o", tmp_path / "p.nir"]
+    text = succeeds(capsys, *quantize, "--bits", "4")
+    heads, *rows = text.splitlines()[:4]
+    assert heads.split()[:5] == ["layer", "bits", "scale", "exp", "clipped"]
+    assert [row.split()[:2] for row in rows] == [["a", "4"], ["b", "4"], ["readout", "4"]]
+    assert "decisions that differ from floats" in text
+    said = json.loads(succeeds(capsys, *quantize, "--force", "--bits", "a=3,b=8,readout=4", "--json"))
+    assert [layer["bits"] for layer in said["layers"]] == [3, 8, 4] and said["bits"] == []
+    assert said["after"]["error"] <= said["before"]["error"] and said["after"]["decisions"] == 8
+    assert said["program"] == Program.load(tmp_path / "p.nir").to_text()
+    for bits, message in (
+        ("9", "not an integer in [1, 8]"),
+        ("few", "must be 1 to 8, auto"),
+        ("a=3", "names"),
+    ):
+        assert message in fails(capsys, *quantize, "--force", "--bits", bits)
+
+
+def test_quantize_finds_the_fewest_bits(folder, tmp_path, capsys):
+    quantize = ["quantize", folder / "graph.nir", "--calibration", folder / "x.npy", "-o", tmp_path / "p.nir"]
+    text = succeeds(capsys, *quantize, "--bits", "auto", "--max-loss", "0.2")
+    lines = text.splitlines()
+    assert lines[0].split() == ["bits", "of", "a,", "b,", "readout", "memory", "loss", "output", "error"]
+    assert lines[1].split()[:5] == ["8", "8", "8", "1,792", "0.0000"]
+    kept = [line for line in lines[1 : lines.index("")] if not line.endswith("too much")][-1]
+    chosen = [str(c.num_weight_bits) for c in Program.load(tmp_path / "p.nir").connections]
+    assert kept.split()[:3] == chosen
+    assert "needs calibration" in fails(
+        capsys, "quantize", folder / "graph.nir", "--blind", "--bits", "auto", "-o", tmp_path / "q.nir"
+    )
+
+
+def test_float_input_is_encoded_by_every_command_that_runs_it(folder, tmp_path, capsys):
+    x = 0.3 * np.random.default_rng(0).gamma(1, 1, (6, 20, 12))
+    np.save(tmp_path / "x.npy", x)
+    program = tmp_path / "p.nir"
+    quantize = ["quantize", folder / "graph.nir", "--calibration", tmp_path / "x.npy", "-o", program]
+    assert "input_bits" in fails(capsys, *quantize)
+    text = succeeds(capsys, *quantize, "--input-bits", "6")
+    entry = Program.load(program).inputs["in"]
+    assert entry.message_bits == 6 and f"input 'in': {entry.scale:g} events per unit of float input" in text
+    text = succeeds(capsys, "simulate", program, "--input", tmp_path / "x.npy", "-o", tmp_path / "a.npz")
+    assert f"note: input 'in': floats made events, {entry.scale:g} a unit, at most 63" in text
+    np.save(tmp_path / "events.npy", Program.load(program).encode(x))  # whole types are events already
+    text = succeeds(capsys, "simulate", program, "--input", tmp_path / "events.npy", "-o", tmp_path / "b.npz")
+    assert "note" not in text
+    assert succeeds(capsys, "compare", tmp_path / "a.npz", tmp_path / "b.npz").endswith("equal\n")

@@ -183,9 +183,9 @@ def _threshold(graph):
     graph.nodes["a"].v_threshold[:] = -1.0
 
 
-def _cuba_bias(graph):
+def _endless_bias(graph):
     n = np.ones(10)
-    graph.nodes["a"] = nir.CubaLIF(tau_syn=n, tau_mem=n, r=n, v_leak=0 * n, v_threshold=n, w_in=n)
+    graph.nodes["a"] = nir.CubaLIF(tau_syn=1e30 * n, tau_mem=n, r=n, v_leak=0 * n, v_threshold=n, w_in=n)
 
 
 def _output(graph):
@@ -201,7 +201,7 @@ def _huge_bias(graph):
     [
         (_reset, Unsupported, "node 'a': reset to 0.2 has no hardware form"),
         (_threshold, Unsupported, "node 'a': a threshold below 0"),
-        (_cuba_bias, Unsupported, "node 'a': a bias that enters the current"),
+        (_endless_bias, Unsupported, "node 'a': a bias into a current u that never decays"),
         (_output, Unsupported, "output 'w_readout' is not a neuron node"),
         (_huge_bias, OutOfRange, "'a': threshold, bias or membrane need a scale below"),
     ],
@@ -400,3 +400,87 @@ def test_policies_without_a_hardware_form_are_refused(policy, message):
     graph, _ = on_the_grid(None, **policy)
     with pytest.raises(Unsupported, match=message):
         export.quantize(graph)
+
+
+def test_a_bias_into_the_current_is_one_of_the_membrane_and_a_first_current():
+    """u builds up over steps; v must follow it from the first one on."""
+    n = np.ones(3)
+    nodes = {
+        "in": nir.Input({"input": np.array([2])}),
+        "w": nir.Affine(np.array([[0.5, -1.0], [0.25, 1.0], [1.0, 0.0]]), np.array([0.25, -0.5, 0.125])),
+        "n": nir.CubaLI(tau_syn=4e-3 * n, tau_mem=8e-3 * n, r=2 * n, v_leak=0 * n, w_in=4 * n),
+        "out": nir.Output({"output": np.array([3])}),
+    }
+    names = list(nodes)
+    graph = nir.NIRGraph(nodes, list(zip(names, names[1:], strict=False)), type_check=False)
+    graph.metadata = {"dt": 1e-3}
+    program = export.quantize(graph, weight_scale=512.0)  # halves, quarters and eighths: nothing is rounded
+    assert program.populations["n"].u0.tolist() == [-8192, 16384, -4096]  # 64 * 512 * -b / 4 / (1 - 3/4)
+    x = np.random.default_rng(0).integers(0, 2, (4, 40, 2))
+    floats, ours = run(graph, x).output, run(program, x).output / (64 * 512)
+    assert np.abs(floats[:, 0]).min() > 0.01 and np.abs(ours - floats).max() < 1e-3
+
+
+def test_the_search_is_deterministic():
+    assert export.quantize(network(3), spikes(), 4) == export.quantize(network(3), spikes(), 4)
+
+
+def test_bits_may_differ_between_populations():
+    found = quantization(network(0), spikes(), {"a": 3, "b": 8, "readout": 5})
+    assert [c.num_weight_bits for c in found.program.connections] == [3, 8, 5]
+    with pytest.raises(BadInput, match="the populations are"):
+        export.quantize(network(0), spikes(), {"a": 3})
+
+
+def test_the_fewest_bits_keep_the_loss():
+    graph, x = network(1, bias=0.0), np.concatenate([spikes(s) for s in range(8)])
+    found = quantization(graph, x, "auto", max_loss=0.05)
+    first, *rows, last = found.table
+    assert first.bits == {"a": 8, "b": 8, "readout": 8} and first.memory == 8 * (120 + 80 + 24)
+    memories = [row.memory for row in found.table]
+    assert memories == sorted(memories, reverse=True) and len(set(memories)) == len(memories) > 5
+    assert all(row.kept and row.loss <= 0.05 for row in (first, *rows)) and not last.kept
+    assert {c.target: c.num_weight_bits for c in found.program.connections} == rows[-1].bits
+    floats, ours = (decide(run(n, x).output) for n in (graph, found.program))
+    assert np.mean(floats != ours) == found.after.loss <= 0.05
+    with pytest.raises(BadInput, match="'auto' needs calibration"):
+        export.quantize(graph, weight_bits="auto")
+
+
+def test_float_input_becomes_events_of_a_scale_that_the_program_knows(tmp_path):
+    graph = network(5)
+    x = 0.3 * np.random.default_rng(0).gamma(1, 1, (16, 50, 12))
+    with pytest.raises(BadInput, match="input_bits"):
+        export.quantize(graph, x)
+    errors = []
+    for bits in (2, 4, 8):
+        program = export.quantize(graph, x, input_bits=bits)
+        entry = program.inputs["in"]
+        assert entry.message_bits == bits and entry.scale >= (2**bits - 1) / x.max()
+        events = program.encode(x)
+        assert events.max() == 2**bits - 1 and np.array_equal(program.encode({"in": x})["in"], events)
+        program.save(tmp_path / "p.nir")
+        assert Program.load(tmp_path / "p.nir") == program
+        assert f"scale {entry.scale:g} events per unit" in program.to_text()
+        floats, ours = run(graph, x, ["a"]).spikes["a"], run(program, events, ["a"]).spikes["a"]
+        errors.append(np.mean(floats != ours))
+    assert errors[0] > errors[1] > errors[2] and errors[2] < 0.05
+    with pytest.raises(BadInput, match="input 'in': float input becomes events from 0 on"):
+        program.encode(-x)
+    whole = export.quantize(graph, spikes(), input_bits=8)
+    assert whole.inputs["in"].scale == 1 and whole.inputs["in"].message_bits == 0
+    with pytest.raises(BadInput, match="input_bits needs calibration"):
+        export.quantize(graph, input_bits=8)
+
+
+def test_a_time_constant_near_the_end_is_noted_with_its_error():
+    graph = network(6)
+    graph.nodes["a"].tau[:] = 1e-3 * 3000.0
+    graph.nodes["a"].r[:] = 3000.0
+    slow, *others = quantization(graph, spikes()).layers
+    assert slow.slowest == pytest.approx(3000) and "remembers 3000 steps: 1.37 of 4096" in slow.note
+    assert slow.tau_error in (
+        pytest.approx(0.3653, abs=1e-3),
+        pytest.approx(0.3173, abs=1e-3),
+    )  # 1 or 2 of 4096
+    assert all(layer.note is None for layer in others)
