@@ -160,9 +160,13 @@ class _Reader:
         order = (f"{name}_gain", f"{name}_synapse", f"{name}_membrane")
         return next(node for node in order if node in nodes)
 
-    def _synapses(self, name: str, delay: int) -> tuple[dict[Key, LinearMap], np.ndarray]:
+    def _synapses(
+        self, name: str, delay: int, behind: tuple[str, ...] = ()
+    ) -> tuple[dict[Key, LinearMap], np.ndarray]:
         """Follow what arrives at a node back to populations and inputs: maps and a constant."""
         network = self._network
+        if name in behind:
+            raise Unsupported(f"node '{name}' hears itself through no neuron: no hardware form")
         own = next((f.nodes for f in self._found.values() if name in f.nodes), set())
         weights: dict[Key, LinearMap] = {}
         constant = np.zeros(prod(network.shapes[name]))
@@ -170,19 +174,21 @@ class _Reader:
             if source in own:
                 continue  # the reset of a fragment
             late = delay + ((source, name) in network.delayed)
-            found, offset = self._through(source, name, late)
+            found, offset = self._through(source, (*behind, name), late)
             constant = constant + offset
             for key, linear in found.items():
                 weights[key] = added(weights[key], linear) if key in weights else linear
         return weights, constant
 
-    def _through(self, source: str, target: str, delay: int) -> tuple[dict[Key, LinearMap], np.ndarray]:
-        """Return what comes through one source: a map for each population and input behind it."""
+    def _through(
+        self, source: str, targets: tuple[str, ...], delay: int
+    ) -> tuple[dict[Key, LinearMap], np.ndarray]:
+        """Return what comes through one source to the last target: a map for each population behind it."""
         network = self._network
         node, shape = network.flat.nodes[source], network.shapes_after[source]
         if isinstance(node, (nir.I, nir.LI, nir.CubaLI)):
             raise Unsupported(
-                f"node '{target}' is fed by '{source}', which does not spike: no hardware form yet"
+                f"node '{targets[-1]}' is fed by '{source}', which does not spike: no hardware form yet"
             )
         if source in network.flat.inputs or source in self.names:
             return {(source, delay): identity(prod(shape))}, np.zeros(prod(shape))
@@ -190,13 +196,15 @@ class _Reader:
             steps = spread(steps_of(node, network.policy), shape)
             if np.any(steps != steps.flat[0]):
                 raise Unsupported(f"node '{source}': delays that differ in a node have no hardware form yet")
-            found, constant = self._synapses(source, delay + int(steps.flat[0]))
+            found, constant = self._synapses(source, delay + int(steps.flat[0]), targets)
             if np.any(constant):
                 raise Unsupported(f"node '{source}' delays a bias: no hardware form; put the Delay before it")
             return found, constant
-        return self._linear(source, delay)
+        return self._linear(source, delay, targets)
 
-    def _linear(self, name: str, delay: int) -> tuple[dict[Key, LinearMap], np.ndarray]:
+    def _linear(
+        self, name: str, delay: int, targets: tuple[str, ...]
+    ) -> tuple[dict[Key, LinearMap], np.ndarray]:
         """Let what arrives at a node without memory pass it."""
         network = self._network
         shape, node = network.shapes[name], network.flat.nodes[name]
@@ -207,7 +215,7 @@ class _Reader:
         offset = np.zeros(prod(network.shapes_after[name]))
         if hasattr(node, "bias") and not network.drops_bias(name):
             offset = rule(node, shape, Policy(), np.dtype(float))(np.zeros((1, *shape))).ravel()
-        found, below = self._synapses(name, delay)
+        found, below = self._synapses(name, delay, targets)
         if np.any(below):
             offset = offset + own.apply(below[None])[0]
         return {key: followed_by(w, own) for key, w in found.items()}, offset

@@ -44,10 +44,8 @@ def search(
     exps = {key: w.exp for key, w in plain.weights.items()}
     shifted = [lower for shift in SHIFTS if (lower := lowered(exps, shift)) is not None]
     trials = [Trial(p, lower, plain.bits, limit) for lower in shifted]
-    clips = [trial.ranked(ours) for trial in trials]
-    firsts = [judge.losses(t.at(ranked[0])).sum() for t, ranked in zip(trials, clips, strict=True)]
-    nth = int(np.argmin(firsts))
-    trial, ranked = trials[nth], clips[nth]
+    ranked = trials[-1].ranked(ours)  # the smallest scales: the limit stops none
+    trial = trials[int(np.argmin([judge.losses(t.at(ranked[0])).sum() for t in trials]))]
     arrivals = Arrivals(p, ours, floats) if can_be_learned(p) else None
     best = _Best(p, judge, trial.groups, trial.at(ranked[0]))
     for clip in (*ranked[:TRIED], np.ones_like(ranked[0])):

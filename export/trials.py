@@ -13,7 +13,7 @@ from .populations import Key, Population
 from .rounding import Choice, rounded_at
 
 CLIPS = 2.0 ** -np.arange(0, 4.25, 0.25)  # shares of the largest weight that may become the largest integer
-MOST_SAMPLED = 2**26  # synapses that sampled events may pass to find a rounding error
+MOST_SAMPLED = 2**24  # synapses that sampled events may pass to find a rounding error
 SLOW = 64  # a decay register below this may do better rounded to the other side: 1 of it is 1.6 % of tau
 TOSSED = 0.4  # of a step: what lies nearer to a decay register than this is rounded to it
 

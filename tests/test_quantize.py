@@ -484,3 +484,11 @@ def test_a_time_constant_near_the_end_is_noted_with_its_error():
         pytest.approx(0.3173, abs=1e-3),
     )  # 1 or 2 of 4096
     assert all(layer.note is None for layer in others)
+
+
+def test_a_loop_without_a_neuron_is_refused():
+    graph, _ = on_the_grid(None)
+    graph.nodes["d"] = nir.Delay(np.full(6, 1e-3))
+    graph.edges += [("back", "d"), ("d", "d"), ("d", "n")]
+    with pytest.raises(Unsupported, match="node 'd' hears itself through no neuron"):
+        export.quantize(graph)
