@@ -110,7 +110,7 @@ def run_demo(out: Path | None, samples: int, say: Callable[[str], None]) -> Demo
     differs = first_difference(graph, read(Path(str(shipped / "digits.nir"))))
     if differs:
         raise Mismatch(f"the exported graph is not the shipped digits.nir: {differs}")
-    say("quantize: 8-bit weights, scale chosen on calibration data")
+    say("quantize: 8-bit weights, searched on calibration data")
     program = quantize(graph, calibration)
     say(f"simulate: {len(test.x)} clips in floats and in integers")
     in_floats, in_integers = run(graph, test.x), run(program, test.x)

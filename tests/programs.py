@@ -117,7 +117,8 @@ def programs(draw, loops: bool = True, kinds: Sequence[type[Neuron]] = SENDING) 
     """
     at_rest = tuple(kinds) == (LIF,)
     shape = draw(st.just((draw(st.integers(1, 12)),)) | axes(draw(st.sampled_from([8, 12, 20]))))
-    inputs = {"in": Input(shape, draw(st.sampled_from([0, 1, 8, 24])))}
+    scale = draw(st.sampled_from([1.0, 0.3, 1e4]))
+    inputs = {"in": Input(shape, draw(st.sampled_from([0, 1, 8, 24])), scale)}
     if draw(st.booleans()):
         inputs["other"] = Input((draw(st.integers(1, 5)),), draw(st.sampled_from([0, 4])))
     sizes = {name: entry.size for name, entry in inputs.items()}

@@ -478,7 +478,7 @@ def test_a_time_constant_near_the_end_is_noted_with_its_error():
     graph.nodes["a"].tau[:] = 1e-3 * 3000.0
     graph.nodes["a"].r[:] = 3000.0
     slow, *others = quantization(graph, spikes()).layers
-    assert slow.slowest == pytest.approx(3000) and "remembers 3000 steps: 1.37 of 4096" in slow.note
+    assert slow.slowest == pytest.approx(3000) and "remembers 3000 steps: 1.37 of 4096" in str(slow.note)
     assert slow.tau_error in (
         pytest.approx(0.3653, abs=1e-3),
         pytest.approx(0.3173, abs=1e-3),
