@@ -19,6 +19,7 @@ from .populations import Population
 from .rounding import Choice, Rounded
 
 SWEEPS = 4
+AT_ONCE = 16  # samples whose filtered events are held at once
 PULL = 0.01  # toward the float weights, in shares of the mean energy of a channel
 REMEMBERED = 0.95  # the most that a membrane keeps per step here: resets let it forget
 MOST_STEPS = 2**33  # multiplications of all sweeps over a population; one that needs more is not learned
@@ -42,13 +43,18 @@ class Arrivals:
     """
 
     def __init__(self, p: Population, ours: Mapping[str, np.ndarray], floats: Mapping[str, np.ndarray]):
-        a, b = (
-            np.concatenate([_remembered(p, sent[s], d) for s, d in p.weights], axis=1)
-            for sent in (ours, floats)
-        )
         self._p = p
-        self._energy = (a.T @ a).astype(float)
-        self._wanted = (b.T @ a).astype(float)  # what float weights give, seen through our events
+        channels = sum(w.matrix.shape[1] for w in p.weights.values())
+        self._energy = np.zeros((channels, channels))  # of our events
+        self._wanted = np.zeros((channels, channels))  # what float weights give, seen through our events
+        batch = len(next(iter(ours.values())))
+        for some in (slice(i, i + AT_ONCE) for i in range(0, batch, AT_ONCE)):
+            a, b = (
+                np.concatenate([_remembered(p, sent[s][some], d) for s, d in p.weights], axis=1)
+                for sent in (ours, floats)
+            )
+            self._energy += a.T @ a
+            self._wanted += b.T @ a
 
     def learned(self, choice: Choice) -> Choice:
         """Return the choice with integers that make up for one another; none moves by more than a step."""
@@ -101,11 +107,11 @@ def _descend(
 
 
 def _remembered(p: Population, events: np.ndarray, delay: int) -> np.ndarray:
-    """Filter events as u and v of the mean neuron do; float32 (batch * steps, n)."""
+    """Filter events as u and v of the mean neuron do; float (batch * steps, n)."""
     alpha, beta = (min(float(np.mean(kept)), REMEMBERED) for kept in (p.alpha, p.beta))
     if p.threshold is None:
         beta = float(np.mean(p.beta))
-    arrived = late(events, delay).astype(np.float32)
+    arrived = late(events, delay).astype(float)
     u = v = np.zeros_like(arrived[:, 0])
     kept = np.empty_like(arrived)
     for t in range(arrived.shape[1]):
