@@ -75,7 +75,7 @@ def look(made: Quantization, calibration: np.ndarray | Mapping[str, np.ndarray])
     program = made.program
     x = calibration if isinstance(calibration, Mapping) else dict.fromkeys(program.inputs, calibration)
     names = [p.name for p in made.floats if p.threshold is not None]
-    floats, fixed = run_network(made.network, x, names), run(program, x, names)
+    floats, fixed = run_network(made.network, x, names), run(program, program.encode(x), names)
     rates = {n: Rates(*(t.spikes[n].mean(axis=(0, 1)).ravel() for t in (floats, fixed))) for n in names}
     events = {n: np.asarray(a).any(axis=(0, 1)).ravel() for n, a in x.items()}
     return Seen(rates, fixed.counts, events, next(iter(x.values())).shape[1])

@@ -127,7 +127,7 @@ class Program:
         return np.int32 if self.message_bits(name) else np.uint8
 
     def encode(self, x: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
-        """Turn float input, as the float network takes it, into events.
+        """Turn float input, as the float network takes it, into events; integers are events already.
 
         Parameters
         ----------
@@ -146,8 +146,9 @@ class Program:
         return {name: self._encode(name, values) for name, values in x.items()}
 
     def _encode(self, name: str, values: np.ndarray) -> np.ndarray:
+        values = np.asarray(values)
         try:
-            return self.inputs[name].encode(values)
+            return values if values.dtype.kind in "biu" else self.inputs[name].encode(values)
         except BadInput as error:
             raise BadInput(f"input '{name}': {error}") from error
 
