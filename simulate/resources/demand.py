@@ -1,0 +1,115 @@
+"""Demand: what some neurons take of a core; demands on one core add up."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .limits import Device
+from .needs import Group, Needs
+from .synapse_lists import Width
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What some neurons take of a core.
+
+    Attributes
+    ----------
+    neurons, synapses : int
+        Synapses as they are stored: a kernel once.
+    synapse_bits, neuron_bytes : int
+        Under the layout of the device.
+    axons_in, axons_out : int
+        In: a list for each source neuron and link. Out: a target core for each neuron and link, and the host.
+    formats, profiles, thresholds : frozenset
+        That occur.
+    longest_delay : int, in steps
+    """
+
+    neurons: int = 0
+    synapses: int = 0
+    synapse_bits: int = 0
+    neuron_bytes: int = 0
+    axons_in: int = 0
+    axons_out: int = 0
+    formats: frozenset = frozenset()
+    profiles: frozenset = frozenset()
+    thresholds: frozenset = frozenset()
+    longest_delay: int = 0
+
+    def __add__(self, other: "Demand") -> "Demand":
+        return Demand(
+            self.neurons + other.neurons,
+            self.synapses + other.synapses,
+            self.synapse_bits + other.synapse_bits,
+            self.neuron_bytes + other.neuron_bytes,
+            self.axons_in + other.axons_in,
+            self.axons_out + other.axons_out,
+            self.formats | other.formats,
+            self.profiles | other.profiles,
+            self.thresholds | other.thresholds,
+            max(self.longest_delay, other.longest_delay),
+        )
+
+    @property
+    def synapse_bytes(self) -> int:
+        """Whole bytes of synapses."""
+        return -(-self.synapse_bits // 8)
+
+    @cached_property
+    def measures(self) -> dict[str, int]:
+        """Every figure that a limit can be for, by the limit's name without `_per_core`."""
+        return {
+            "neurons": self.neurons,
+            "synapse_bytes": self.synapse_bytes,
+            "memory_bytes": self.synapse_bytes + self.neuron_bytes,
+            "axons_in": self.axons_in,
+            "axons_out": self.axons_out,
+            "formats": len(self.formats),
+            "profiles": len(self.profiles),
+            "thresholds": len(self.thresholds),
+        }
+
+    def over(self, device: Device) -> dict[str, int]:
+        """Return the figures above their limit, by the limit's name; a limit is inclusive."""
+        named = {f"{name}_per_core": value for name, value in self.measures.items()}
+        return {n: v for n, v in named.items() if n in device.limits and v > device.limits[n].value}
+
+
+def demand_of(
+    needs: Needs, device: Device, name: str, low: int, high: int, axons_out: np.ndarray
+) -> Demand:
+    """Return what neurons `low` to `high` (not included) of a group take.
+
+    Parameters
+    ----------
+    needs, device, name
+        The network, the chip, the group.
+    low, high : int
+        In C order.
+    axons_out : int (size)
+        Of each neuron of the group.
+    """
+    group, layout = needs.groups[name], device.layout
+    links = [(link, link.lists.counts(low, high)) for link in needs.incoming(name)]
+    links = [(link, counts) for link, counts in links if counts.any()]
+    widths = {link.name: Width(layout, link.weight_bits, link.delayed) for link, _ in links}
+    return Demand(
+        high - low,
+        sum(link.lists.stored_in(low, high) for link, _ in links),
+        sum(link.lists.bits(low, high, widths[link.name]) for link, _ in links),
+        (high - low) * group.words * layout.neuron_word_bytes,
+        sum(int(np.count_nonzero(counts)) for _, counts in links),
+        int(axons_out[low:high].sum()),
+        frozenset(link.format for link, _ in links),
+        frozenset(_profiles(group, low, high)),
+        frozenset(np.unique(group.thresholds[low:high]).tolist()),
+        max((max(link.delays) for link, _ in links), default=0),
+    )
+
+
+def _profiles(group: Group, low: int, high: int) -> list[tuple]:
+    """Return the rows of the group's profiles that differ, the type with them."""
+    first = np.unique(group.profile_numbers[low:high], return_index=True)[1]
+    return [(group.kind, *row) for row in group.profiles[low + first].tolist()]

@@ -1,0 +1,198 @@
+"""Placement: which neurons sit on which core.
+
+`greedy` fills one core after the other, population after population; `balanced` gives each population
+cores of its own, as few as it fits on, with equally many neurons on each.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from .demand import Demand, demand_of
+from .limits import Device
+from .needs import Needs
+
+
+class Piece(NamedTuple):
+    """Neurons `low` to `high` (not included, C order) of a population, on a core."""
+
+    population: str
+    low: int
+    high: int
+    core: int
+
+
+class Place(NamedTuple):
+    """Where a core is: its chip, and the column and row of its tile there."""
+
+    chip: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Which neurons sit on which core.
+
+    Attributes
+    ----------
+    pieces : {Piece: Demand}
+        By core, with what each takes; every neuron is in exactly one.
+    device : Device
+    """
+
+    pieces: Mapping[Piece, Demand]
+    device: Device
+
+    @cached_property
+    def cores(self) -> dict[int, Demand]:
+        """What is taken of each core that is used."""
+        found: dict[int, Demand] = {}
+        for piece, demand in self.pieces.items():
+            found[piece.core] = found.get(piece.core, Demand()) + demand
+        return found
+
+    def of(self, population: str) -> list[Piece]:
+        """Pieces of a population, first neurons first."""
+        return sorted(p for p in self.pieces if p.population == population)
+
+    def on(self, core: int) -> list[Piece]:
+        """Pieces on a core."""
+        return [p for p in self.pieces if p.core == core]
+
+    def place(self, core: int) -> Place | None:
+        """Chip and tile of a core, None where no mesh is published; tiles are counted row by row."""
+        mesh = self.device.mesh
+        if mesh is None:
+            return None
+        chip, within = divmod(core, self.device.cores)
+        y, x = divmod(within // mesh.cores_per_tile, mesh.width)
+        return Place(chip, x, y)
+
+    @property
+    def chips(self) -> int:
+        """Chips up to the last core that is used."""
+        return max(self.cores) // self.device.cores + 1
+
+
+def place(needs: Needs, device: Device, pinned: Mapping[str, int], way: str = "greedy") -> Placement:
+    """Place every neuron of a network; the same needs give the same placement.
+
+    Out-axons depend on where the targets are. They are taken from the pass before, never fewer than in any
+    pass before, until none has more: then the last pass held to as many as there are.
+
+    Parameters
+    ----------
+    needs, device
+        The network and the chip.
+    pinned : {population: core}
+        Whole populations that sit on a core, whether they fit there or not.
+    way : "greedy" or "balanced"
+    """
+    axons = {name: np.zeros(group.size, np.int64) for name, group in needs.groups.items()}
+    while True:
+        pieces = _WAYS[way](needs, device, pinned, axons)
+        now = axons_out(needs, pieces)
+        more = any(np.any(now[name] > axons[name]) for name in axons)
+        if not more or "axons_out_per_core" not in device.limits:
+            break
+        axons = {name: np.maximum(axons[name], now[name]) for name in axons}
+    demands = {p: demand_of(needs, device, p.population, p.low, p.high, now[p.population]) for p in pieces}
+    return Placement(demands, device)
+
+
+def axons_out(needs: Needs, pieces: list[Piece]) -> dict[str, np.ndarray]:
+    """Return the out-axons of each neuron: one to each core and link it reaches, one to a host that listens."""
+    found = {name: np.full(g.size, int(g.listened), np.int64) for name, g in needs.groups.items()}
+    for link in needs.links:
+        if link.source in found:
+            for p in pieces:
+                if p.population == link.target:
+                    found[link.source] += link.lists.counts(p.low, p.high) > 0
+    return found
+
+
+Axons = Mapping[str, np.ndarray]
+
+
+def _greedy(needs: Needs, device: Device, pinned: Mapping[str, int], axons: Axons) -> list[Piece]:
+    pieces, taken = _pin(needs, device, pinned, axons)
+    core = 0
+    for name, group in needs.groups.items():
+        low = 0
+        while name not in pinned and low < group.size:
+            room = taken.get(core)
+            high = _reach(needs, device, name, low, room or Demand(), axons[name])
+            if high == low and room is None:
+                high = low + 1  # no core takes this neuron: it has one alone, and is reported
+            if high > low:
+                more = demand_of(needs, device, name, low, high, axons[name])
+                taken[core] = (room or Demand()) + more
+                pieces.append(Piece(name, low, high, core))
+            core += high < group.size
+            low = high
+    return sorted(pieces, key=lambda p: p.core)  # stable
+
+
+def _balanced(needs: Needs, device: Device, pinned: Mapping[str, int], axons: Axons) -> list[Piece]:
+    pieces, taken = _pin(needs, device, pinned, axons)
+    core = 0
+    for name in needs.groups:
+        for low, high in _equal_cuts(needs, device, name, axons[name]) if name not in pinned else ():
+            while core in taken:
+                core += 1
+            pieces.append(Piece(name, low, high, core))
+            core += 1
+    return sorted(pieces, key=lambda p: p.core)
+
+
+_WAYS: dict[str, Callable] = {"greedy": _greedy, "balanced": _balanced}
+WAYS = tuple(_WAYS)
+
+
+def _pin(
+    needs: Needs, device: Device, pinned: Mapping[str, int], axons: Axons
+) -> tuple[list[Piece], dict[int, Demand]]:
+    pieces = [Piece(name, 0, g.size, pinned[name]) for name, g in needs.groups.items() if name in pinned]
+    taken: dict[int, Demand] = {}
+    for p in pieces:
+        more = demand_of(needs, device, p.population, p.low, p.high, axons[p.population])
+        taken[p.core] = taken.get(p.core, Demand()) + more
+    return pieces, taken
+
+
+def _equal_cuts(needs: Needs, device: Device, name: str, axons: np.ndarray) -> list[tuple[int, int]]:
+    """Cut a population into as few equal pieces as each fit on a core; unequal where a neuron fits on none."""
+    size, cuts = needs.groups[name].size, []
+    while not cuts or cuts[-1][1] < size:
+        low = cuts[-1][1] if cuts else 0
+        high = _reach(needs, device, name, low, Demand(), axons)
+        cuts.append((low, max(high, low + 1)))
+        if high == low:
+            size_of_rest = [(n, n + 1) for n in range(low + 1, size)]
+            return cuts + size_of_rest
+    for n_pieces in range(len(cuts), size + 1):
+        ends = [size * i // n_pieces for i in range(n_pieces + 1)]
+        equal = list(zip(ends, ends[1:], strict=False))
+        if not any(demand_of(needs, device, name, *cut, axons).over(device) for cut in equal):
+            return equal
+    return cuts
+
+
+def _reach(needs: Needs, device: Device, name: str, low: int, room: Demand, axons: np.ndarray) -> int:
+    """Return how far a piece from `low` reaches on a core of which `room` is taken; `low` if not one fits."""
+
+    def fits(high: int) -> bool:
+        return not (room + demand_of(needs, device, name, low, high, axons)).over(device)
+
+    top = min(needs.groups[name].size, low + device.limits["neurons_per_core"].value - room.neurons)
+    if top <= low or fits(top):
+        return max(low, top)
+    good, bad = low, top
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if fits(middle) else (good, middle)
+    return good
