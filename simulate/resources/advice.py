@@ -53,7 +53,9 @@ def ways_to_shrink(needs: Needs, device: Device, room: int, cores: int) -> str:
         if sum(w.of_lists(n, 0) for w, n in zip(widths, stored, strict=True)) <= 8 * room:
             ways.append(f"about {bits} bit{'s' * (bits > 1)} a weight")
             break
-    of = {n: sum(link.lists.stored for link in needs.incoming(n)) for n in needs.groups}
+    of = {n: sum(link.lists.stored for link in needs.incoming[n]) for n in needs.groups}
     largest = max(of, key=of.__getitem__)
-    ways.append(f"'{largest}' on the host ({100 * of[largest] // max(sum(of.values()), 1)} % of the synapses)")
+    ways.append(
+        f"'{largest}' on the host ({100 * of[largest] // max(sum(of.values()), 1)} % of the synapses)"
+    )
     return ", or ".join(ways)

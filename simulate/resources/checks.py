@@ -51,7 +51,7 @@ def violations(needs: Needs, device: Device, placement: Placement, chips: int) -
     return [
         *_registers(needs, device),
         *_kinds(needs, device),
-        *_problems(needs, device),
+        *_problems(needs),
         *_cores(needs, device, placement),
         *_chips(needs, device, placement, chips),
     ]
@@ -86,16 +86,17 @@ def _kinds(needs: Needs, device: Device) -> list[Violation]:
         return []
     limit, stock = ", ".join(types.stock), types.stock
     return [
-        Violation(name, "neuron type", g.kind, limit, "", types.grade, types.source, ways_out_of("neuron type"))
+        Violation(
+            name, "neuron type", g.kind, limit, "", types.grade, types.source, ways_out_of("neuron type")
+        )
         for name, g in needs.groups.items()
         if g.kind not in stock
     ]
 
 
-def _problems(needs: Needs, device: Device) -> list[Violation]:
+def _problems(needs: Needs) -> list[Violation]:
     return [
-        Violation(part, "steps", value, limit, "", "V", f"a synapse takes a step on {device.title}", way)
-        for part, (value, limit, way) in needs.problems.items()
+        Violation(p.part, p.what, p.value, p.limit, "", "V", p.source, p.suggestion) for p in needs.problems
     ]
 
 
@@ -103,7 +104,7 @@ def _cores(needs: Needs, device: Device, placement: Placement) -> list[Violation
     """Cores above a limit: a neuron that fits on none, or populations pinned there; the worst of each."""
     worst: dict[tuple[str, str], int] = {}
     for core, demand in placement.cores.items():
-        part = ", ".join(dict.fromkeys(p.population for p in placement.on(core)))
+        part = ", ".join(dict.fromkeys(p.population for p in placement.on[core]))
         for what, value in demand.over(device).items():
             worst[part, what] = max(worst.get((part, what), 0), value)
     limits: Mapping[str, Limit] = device.limits  # type: ignore[assignment]
@@ -119,7 +120,7 @@ def _chips(needs: Needs, device: Device, placement: Placement, chips: int) -> li
     used = len(placement.cores)
     taken = sum(demand.synapse_bytes for demand in placement.cores.values())
     room = bytes_each.value * cores.value * chips
-    largest = max(needs.groups, key=lambda n: sum(link.lists.stored for link in needs.incoming(n)))
+    largest = max(needs.groups, key=lambda n: sum(link.lists.stored for link in needs.incoming[n]))
     found = []
     if taken > room:
         ways = ways_to_shrink(needs, device, room, used)
@@ -140,4 +141,6 @@ def _violation(
     part: str, what: str, value: int, limit: Limit, suggestion: str, bound: int | None = None
 ) -> Violation:
     allowed = limit.value if bound is None else bound
-    return Violation(part, what, value, allowed, limit.unit, limit.grade, f"{limit.source}, {limit.table}", suggestion)
+    return Violation(
+        part, what, value, allowed, limit.unit, limit.grade, f"{limit.source}, {limit.table}", suggestion
+    )

@@ -1,6 +1,6 @@
 """Demand: what some neurons take of a core; demands on one core add up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -77,36 +77,44 @@ class Demand:
         return {n: v for n, v in named.items() if n in device.limits and v > device.limits[n].value}
 
 
-def demand_of(
-    needs: Needs, device: Device, name: str, low: int, high: int, axons_out: np.ndarray
-) -> Demand:
-    """Return what neurons `low` to `high` (not included) of a group take.
+class Demands:
+    """What neurons of a network take of a device's cores; every piece is counted once."""
 
-    Parameters
-    ----------
-    needs, device, name
-        The network, the chip, the group.
-    low, high : int
-        In C order.
-    axons_out : int (size)
-        Of each neuron of the group.
-    """
-    group, layout = needs.groups[name], device.layout
-    links = [(link, link.lists.counts(low, high)) for link in needs.incoming(name)]
-    links = [(link, counts) for link, counts in links if counts.any()]
-    widths = {link.name: Width(layout, link.weight_bits, link.delayed) for link, _ in links}
-    return Demand(
-        high - low,
-        sum(link.lists.stored_in(low, high) for link, _ in links),
-        sum(link.lists.bits(low, high, widths[link.name]) for link, _ in links),
-        (high - low) * group.words * layout.neuron_word_bytes,
-        sum(int(np.count_nonzero(counts)) for _, counts in links),
-        int(axons_out[low:high].sum()),
-        frozenset(link.format for link, _ in links),
-        frozenset(_profiles(group, low, high)),
-        frozenset(np.unique(group.thresholds[low:high]).tolist()),
-        max((max(link.delays) for link, _ in links), default=0),
-    )
+    def __init__(self, needs: Needs, device: Device) -> None:
+        self.needs, self.device = needs, device
+        self._known: dict[tuple[str, int, int], Demand] = {}
+
+    def of(self, name: str, low: int, high: int, axons_out: np.ndarray) -> Demand:
+        """Return what neurons `low` to `high` (not included, C order) of a group take.
+
+        Parameters
+        ----------
+        name, low, high
+            The neurons.
+        axons_out : int (size)
+            Of each neuron of the group.
+        """
+        piece = name, low, high
+        if piece not in self._known:
+            self._known[piece] = self._count(*piece)
+        return replace(self._known[piece], axons_out=int(axons_out[low:high].sum()))
+
+    def _count(self, name: str, low: int, high: int) -> Demand:
+        group, layout = self.needs.groups[name], self.device.layout
+        links = [(link, link.lists.counts(low, high)) for link in self.needs.incoming[name]]
+        links = [(link, counts) for link, counts in links if counts.any()]
+        widths = {link.name: Width(layout, link.weight_bits, link.delayed) for link, _ in links}
+        return Demand(
+            neurons=high - low,
+            synapses=sum(link.lists.stored_in(low, high) for link, _ in links),
+            synapse_bits=sum(link.lists.bits(low, high, widths[link.name]) for link, _ in links),
+            neuron_bytes=(high - low) * group.words * layout.neuron_word_bytes,
+            axons_in=sum(int(np.count_nonzero(counts)) for _, counts in links),
+            formats=frozenset(link.format for link, _ in links),
+            profiles=frozenset(_profiles(group, low, high)),
+            thresholds=frozenset(np.unique(group.thresholds[low:high]).tolist()),
+            longest_delay=max((max(link.delays) for link, _ in links), default=0),
+        )
 
 
 def _profiles(group: Group, low: int, high: int) -> list[tuple]:

@@ -1,23 +1,22 @@
 """A network described by its sizes, before it exists or whatever it holds: nothing is checked but its form.
 
-    inputs: {mel: 40}
-    populations:
-      hidden: {neurons: 256, vth: [300, 900]}
-      readout: {neurons: 10, neuron: LI}
-    connections:
-      - {source: mel, target: hidden}
-      - {source: hidden, target: hidden, fan_in: 16, delay: 1, weight_bits: 4}
-      - {source: hidden, target: readout}
+inputs: {mel: 40}
+populations:
+  hidden: {neurons: 256, vth: [300, 900]}
+  readout: {neurons: 10, neuron: LI}
+connections:
+  - {source: mel, target: hidden}
+  - {source: hidden, target: hidden, fan_in: 16, delay: 1, weight_bits: 4}
+  - {source: hidden, target: readout}
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import BadInput
-from .limits import REGISTERS
 from .needs import Group, Link, Needs
 from .synapse_lists import AllPairs, EvenPairs
 
@@ -63,7 +62,7 @@ class Joined(_Form):
 class Description(_Form):
     """A network by its sizes; delays are those on hardware."""
 
-    inputs: dict[str, int]
+    inputs: dict[str, Annotated[int, Field(ge=1)]]
     populations: dict[str, Population] = Field(min_length=1)
     connections: list[Joined]
     outputs: list[str] = []
@@ -79,7 +78,9 @@ class Description(_Form):
         sizes = {**self.inputs, **{n: p.neurons for n, p in self.populations.items()}}
         for name in self.outputs:
             if name not in self.populations:
-                raise BadInput(f"output '{name}' is not a population; there are {', '.join(self.populations)}")
+                raise BadInput(
+                    f"output '{name}' is not a population; there are {', '.join(self.populations)}"
+                )
         links = [_link(joined, nth, sizes, self.populations) for nth, joined in enumerate(self.connections)]
         groups = {n: _group(n, p, n in self.outputs) for n, p in self.populations.items()}
         return Needs(self.inputs, groups, tuple(links))
@@ -110,7 +111,9 @@ def _group(name: str, population: Population, listened: bool) -> Group:
     thresholds[-1] = high  # the ends are all that is known
     profiles = np.zeros((population.neurons, 1), int)
     registers = population.registers
-    return Group(name, population.neuron, population.neurons, registers, thresholds, profiles, listened=listened)
+    return Group(
+        name, population.neuron, population.neurons, registers, thresholds, profiles, listened=listened
+    )
 
 
 def _link(joined: Joined, nth: int, sizes: Mapping[str, int], populations: Mapping[str, Population]) -> Link:

@@ -7,7 +7,7 @@ from ..errors import BadInput
 from ..program import Program
 from ..trace import Trace
 from .checks import Violation, violations
-from .demand import demand_of
+from .demand import Demands
 from .from_program import needs_of
 from .limits import Device, device_limits
 from .needs import Needs
@@ -102,7 +102,8 @@ def fit(
         "loihi1", "loihi2", or a .yaml file in the form of theirs.
     pinned : {population: core}, optional
         Whole populations that must sit on one core; cores count from 0 through all chips.
-    chips : int, >= 1
+    chips : int, at least 1
+        That there are.
     placement : "greedy" or "balanced"
         Fill one core after the other; or give each population cores of its own, equally filled.
 
@@ -150,8 +151,8 @@ def _notes(needs: Needs, device: Device, placement: Placement) -> list[str]:
     notes = [note for name in needs.groups for note in _split(needs, device, placement, name)]
     for name, group in needs.groups.items():
         if device.neurons.microcode and not (group.kind in device.neurons.stock and group.at_rest):
-            what = group.kind if group.at_rest else f"{group.kind} that starts away from rest"
-            notes.append(f"{name}: a {what} is an own process: microcode, which is not written")
+            what = group.kind + ("" if group.at_rest else " that does not start from rest")
+            notes.append(f"{name}: {what} is an own process: microcode, which is not written")
     synapses = sum(demand.synapses for demand in placement.cores.values())
     for limit in device.beside.values():
         notes.append(
@@ -163,12 +164,12 @@ def _notes(needs: Needs, device: Device, placement: Placement) -> list[str]:
 
 def _split(needs: Needs, device: Device, placement: Placement, name: str) -> list[str]:
     """Say that a population lies on several cores, and what one would exceed."""
-    pieces = placement.of(name)
+    pieces = placement.of[name]
     if len(pieces) == 1:
         return []
     size = needs.groups[name].size
     axons = axons_out(needs, list(placement.pieces))[name]
-    over = demand_of(needs, device, name, 0, size, axons).over(device)
+    over = Demands(needs, device).of(name, 0, size, axons).over(device)
     why = "; one core would hold " + ", ".join(
         f"{what.removesuffix('_per_core')} {value:,} of {device.limits[what].value:,}"  # type: ignore[index]
         for what, value in over.items()

@@ -1,19 +1,29 @@
 """The needs of a Program, as they are on hardware, where every synapse takes a step."""
 
-from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from ..connections import Connection, Conv, Dense
 from ..errors import Unsupported
-from ..neurons import Neuron
 from ..pipeline import starts, waiting
 from ..program import Program
-from .needs import Group, Link, Needs
+from .needs import Group, Link, Needs, Problem
 from .synapse_lists import AllPairs, Kernel, SomePairs
 
 PROFILE = ("du", "dv", "refractory", "de", "jump")  # what neurons of a core share by a table
-STATES = {"du": 1, "dv": 1, "refractory": 1, "de": 1}  # the state that each of these registers moves
+STATES = {"du", "dv", "refractory", "de"}  # each moves a state of its own: u, v, steps of rest, threshold
+
+
+class Stated(NamedTuple):
+    """A connection with the settings that count, which need not be its own."""
+
+    connection: Connection
+    weight_bits: int
+    weight_exp: int
+    sign_mode: str
+    delay: int
+    message_bits: int
 
 
 def needs_of(program: Program) -> Needs:
@@ -28,65 +38,83 @@ def needs_of(program: Program) -> Needs:
     >>> [(link.delays, link.lists.stored) for link in needs.links]
     [((0, 3), 3)]
     """
-    problems = {}
+    problems: tuple[Problem, ...] = ()
     try:
-        waits = {c.name: waiting(c, starts(program)) for c in program.connections}
+        at = starts(program)
+        delays = {c.name: waiting(c, at) for c in program.connections}
     except Unsupported as error:
-        waits = {c.name: c.delay for c in program.connections}
-        problems["loop"] = (str(error), "a step for each synapse", "give its connections longer delays")
-    groups = {name: _group(program, name, neuron) for name, neuron in program.populations.items()}
+        delays = {c.name: c.delay for c in program.connections}
+        limit, source = "a step for each synapse", "Lava 0.10.0, proc/dense/models.py: a synapse takes a step"
+        problems = (Problem("loop", "time", str(error), limit, source, "give its connections longer delays"),)
+    groups = {
+        name: group_of(
+            name,
+            type(neuron).__name__,
+            {f: np.ravel(getattr(neuron, f)) for f in neuron.registers()},
+            neuron.size,
+            name in program.outputs and program.sends(name),
+        )
+        for name, neuron in program.populations.items()
+    }
+    stated = [
+        Stated(
+            c, c.num_weight_bits, c.weight_exp, c.sign_mode, delays[c.name], program.message_bits(c.source)
+        )
+        for c in program.connections
+    ]
     inputs = {name: entry.size for name, entry in program.inputs.items()}
-    return Needs(inputs, groups, tuple(_links(program, waits)), problems)
+    return Needs(inputs, groups, links_of(stated), problems)
 
 
-def _group(program: Program, name: str, neuron: Neuron) -> Group:
-    registers = {f: np.ravel(getattr(neuron, f)) for f in neuron.registers()}
+def group_of(name: str, kind: str, registers: dict[str, np.ndarray], size: int, listened: bool) -> Group:
+    """Return the needs of a population; registers are flat arrays, u0 and v0 among them if it has them."""
     moved = any(registers[f].any() for f in ("u0", "v0") if f in registers)
     own = {f: values for f, values in registers.items() if f not in ("u0", "v0")}
-    profile = [own[f] for f in PROFILE if f in own] or [np.zeros(neuron.size, int)]
-    varied = sum(bool(np.ptp(values)) for values in own.values())
+    zeros = np.zeros(size, np.int64)
     return Group(
         name,
-        type(neuron).__name__,
-        neuron.size,
+        kind,
+        size,
         {f: (int(values.min()), int(values.max())) for f, values in own.items()},
-        own.get("vth", np.zeros(neuron.size, int)),
-        np.stack(profile, axis=1),
-        words=sum(STATES.get(f, 0) for f in own) + varied,
+        own.get("vth", zeros),
+        np.stack([own.get(f, zeros) for f in PROFILE], axis=1),
+        words=len(STATES & own.keys()) + sum(bool(np.ptp(values)) for values in own.values()),
         at_rest=not moved,
-        listened=name in program.outputs and program.sends(name),
+        listened=listened,
     )
 
 
-def _links(program: Program, waits: Mapping[str, int]) -> list[Link]:
-    bundles: dict[tuple, list[Connection]] = {}
-    for c in program.connections:
+def links_of(stated: list[Stated]) -> tuple[Link, ...]:
+    """Return the links: connections of one format between the same two ends, each convolution alone."""
+    bundles: dict[tuple, list[Stated]] = {}
+    for s in stated:
+        c = s.connection
         alone = c.name if isinstance(c, Conv) else ""
-        key = (c.source, c.target, c.num_weight_bits, c.weight_exp, c.sign_mode, alone)
-        bundles.setdefault(key, []).append(c)
-    return [
+        key = (c.source, c.target, s.weight_bits, s.weight_exp, s.sign_mode, s.message_bits, alone)
+        bundles.setdefault(key, []).append(s)
+    return tuple(
         Link(
-            bundle[0].name,
+            bundle[0].connection.name,
             source,
             target,
-            _lists(bundle),
+            _lists([s.connection for s in bundle]),
             bits,
             exp,
             signs,
-            tuple(sorted(waits[c.name] for c in bundle)),
-            program.message_bits(source),
+            tuple(sorted({s.delay for s in bundle})),
+            message_bits,
         )
-        for (source, target, bits, exp, signs, _), bundle in bundles.items()
-    ]
+        for (source, target, bits, exp, signs, message_bits, _), bundle in bundles.items()
+    )
 
 
 def _lists(bundle: list[Connection]) -> AllPairs | SomePairs | Kernel:
     first = bundle[0]
+    if isinstance(first, Conv):
+        return Kernel(first)
     if len(bundle) == 1 and isinstance(first, Dense):
         n_out, n_in = first.shape
         return AllPairs(n_in, n_out, first.weights)
-    if isinstance(first, Conv):
-        return Kernel(first)
     from scipy.sparse import csr_array
 
     patterns = [c.matrix.astype(bool).astype(np.int64) for c in bundle]

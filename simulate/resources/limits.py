@@ -24,6 +24,7 @@ CORE_LIMITS = Literal[
     "profiles_per_core",
     "thresholds_per_core",
 ]
+MEASURES = Literal["axons_in", "axons_out", "formats", "profiles", "thresholds"]
 REGISTERS = Literal[
     "du",
     "dv",
@@ -128,7 +129,7 @@ class Device(BaseModel):
     layout: Layout
     mesh: Mesh | None = None
     beside: dict[Literal["synapses_per_chip"], Limit] = {}
-    unpublished: list[str] = []
+    unpublished: list[MEASURES] = []
 
     @model_validator(mode="after")
     def _with_sizes(self) -> "Device":

@@ -5,8 +5,9 @@ no Program can hold.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -87,6 +88,17 @@ class Link:
         return any(self.delays)
 
 
+class Problem(NamedTuple):
+    """What no chip can run, in words."""
+
+    part: str
+    what: str
+    value: str
+    limit: str
+    source: str
+    suggestion: str
+
+
 @dataclass(frozen=True)
 class Needs:
     """What a network asks of a chip.
@@ -98,19 +110,19 @@ class Needs:
     groups : {name: Group}
         Input to output.
     links : tuple of Link
-    problems : {part: (value, limit, way out)}
-        What no chip of this kind can run, apart from sizes.
+    problems : tuple of Problem
+        What no chip can run, whatever its sizes.
     """
 
     inputs: Mapping[str, int]
     groups: Mapping[str, Group]
     links: tuple[Link, ...]
-    problems: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
 
-    def incoming(self, name: str) -> list[Link]:
-        """Links that end in group `name`."""
-        return [link for link in self.links if link.target == name]
-
-    def outgoing(self, name: str) -> list[Link]:
-        """Links that start in input or group `name`."""
-        return [link for link in self.links if link.source == name]
+    @cached_property
+    def incoming(self) -> dict[str, list[Link]]:
+        """Links that end in each group."""
+        found: dict[str, list[Link]] = {name: [] for name in self.groups}
+        for link in self.links:
+            found[link.target].append(link)
+        return found

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .demand import Demand, demand_of
+from .demand import Demand, Demands
 from .limits import Device
 from .needs import Needs
+
+Axons = Mapping[str, np.ndarray]  # out-axons of each neuron of each population
 
 
 class Piece(NamedTuple):
@@ -55,13 +57,21 @@ class Placement:
             found[piece.core] = found.get(piece.core, Demand()) + demand
         return found
 
-    def of(self, population: str) -> list[Piece]:
-        """Pieces of a population, first neurons first."""
-        return sorted(p for p in self.pieces if p.population == population)
+    @cached_property
+    def of(self) -> dict[str, list[Piece]]:
+        """Pieces of each population, first neurons first."""
+        found: dict[str, list[Piece]] = {}
+        for piece in sorted(self.pieces):
+            found.setdefault(piece.population, []).append(piece)
+        return found
 
-    def on(self, core: int) -> list[Piece]:
-        """Pieces on a core."""
-        return [p for p in self.pieces if p.core == core]
+    @cached_property
+    def on(self) -> dict[int, list[Piece]]:
+        """Pieces on each core that is used."""
+        found: dict[int, list[Piece]] = {}
+        for piece in self.pieces:
+            found.setdefault(piece.core, []).append(piece)
+        return found
 
     def place(self, core: int) -> Place | None:
         """Chip and tile of a core, None where no mesh is published; tiles are counted row by row."""
@@ -90,58 +100,54 @@ def place(needs: Needs, device: Device, pinned: Mapping[str, int], way: str = "g
         The network and the chip.
     pinned : {population: core}
         Whole populations that sit on a core, whether they fit there or not.
-    way : "greedy" or "balanced"
+    way : str
+        "greedy" or "balanced".
     """
-    axons = {name: np.zeros(group.size, np.int64) for name, group in needs.groups.items()}
+    demands = Demands(needs, device)
+    axons: Axons = {name: np.zeros(group.size, np.int64) for name, group in needs.groups.items()}
     while True:
-        pieces = _WAYS[way](needs, device, pinned, axons)
+        pieces = _WAYS[way](demands, pinned, axons)
         now = axons_out(needs, pieces)
         more = any(np.any(now[name] > axons[name]) for name in axons)
         if not more or "axons_out_per_core" not in device.limits:
             break
         axons = {name: np.maximum(axons[name], now[name]) for name in axons}
-    demands = {p: demand_of(needs, device, p.population, p.low, p.high, now[p.population]) for p in pieces}
-    return Placement(demands, device)
+    return Placement({p: demands.of(p.population, p.low, p.high, now[p.population]) for p in pieces}, device)
 
 
 def axons_out(needs: Needs, pieces: list[Piece]) -> dict[str, np.ndarray]:
-    """Return the out-axons of each neuron: one to each core and link it reaches, one to a host that listens."""
+    """Return each neuron's out-axons: one to each core and link it reaches, one to a host that listens."""
     found = {name: np.full(g.size, int(g.listened), np.int64) for name, g in needs.groups.items()}
-    for link in needs.links:
-        if link.source in found:
-            for p in pieces:
-                if p.population == link.target:
-                    found[link.source] += link.lists.counts(p.low, p.high) > 0
+    for p in pieces:
+        for link in needs.incoming[p.population]:
+            if link.source in found:
+                found[link.source] += link.lists.counts(p.low, p.high) > 0
     return found
 
 
-Axons = Mapping[str, np.ndarray]
-
-
-def _greedy(needs: Needs, device: Device, pinned: Mapping[str, int], axons: Axons) -> list[Piece]:
-    pieces, taken = _pin(needs, device, pinned, axons)
+def _greedy(demands: Demands, pinned: Mapping[str, int], axons: Axons) -> list[Piece]:
+    pieces, taken = _pin(demands, pinned, axons)
     core = 0
-    for name, group in needs.groups.items():
-        low = 0
+    for name, group in demands.needs.groups.items():
+        low = guess = 0
         while name not in pinned and low < group.size:
             room = taken.get(core)
-            high = _reach(needs, device, name, low, room or Demand(), axons[name])
+            high = _reach(demands, name, low, room or Demand(), axons[name], guess)
             if high == low and room is None:
                 high = low + 1  # no core takes this neuron: it has one alone, and is reported
             if high > low:
-                more = demand_of(needs, device, name, low, high, axons[name])
-                taken[core] = (room or Demand()) + more
+                taken[core] = (room or Demand()) + demands.of(name, low, high, axons[name])
                 pieces.append(Piece(name, low, high, core))
             core += high < group.size
-            low = high
+            low, guess = high, high - low
     return sorted(pieces, key=lambda p: p.core)  # stable
 
 
-def _balanced(needs: Needs, device: Device, pinned: Mapping[str, int], axons: Axons) -> list[Piece]:
-    pieces, taken = _pin(needs, device, pinned, axons)
+def _balanced(demands: Demands, pinned: Mapping[str, int], axons: Axons) -> list[Piece]:
+    pieces, taken = _pin(demands, pinned, axons)
     core = 0
-    for name in needs.groups:
-        for low, high in _equal_cuts(needs, device, name, axons[name]) if name not in pinned else ():
+    for name in demands.needs.groups:
+        for low, high in _equal_cuts(demands, name, axons[name]) if name not in pinned else ():
             while core in taken:
                 core += 1
             pieces.append(Piece(name, low, high, core))
@@ -153,46 +159,48 @@ _WAYS: dict[str, Callable] = {"greedy": _greedy, "balanced": _balanced}
 WAYS = tuple(_WAYS)
 
 
-def _pin(
-    needs: Needs, device: Device, pinned: Mapping[str, int], axons: Axons
-) -> tuple[list[Piece], dict[int, Demand]]:
-    pieces = [Piece(name, 0, g.size, pinned[name]) for name, g in needs.groups.items() if name in pinned]
+def _pin(demands: Demands, pinned: Mapping[str, int], axons: Axons) -> tuple[list[Piece], dict[int, Demand]]:
+    groups = demands.needs.groups
+    pieces = [Piece(name, 0, g.size, pinned[name]) for name, g in groups.items() if name in pinned]
     taken: dict[int, Demand] = {}
     for p in pieces:
-        more = demand_of(needs, device, p.population, p.low, p.high, axons[p.population])
+        more = demands.of(p.population, p.low, p.high, axons[p.population])
         taken[p.core] = taken.get(p.core, Demand()) + more
     return pieces, taken
 
 
-def _equal_cuts(needs: Needs, device: Device, name: str, axons: np.ndarray) -> list[tuple[int, int]]:
-    """Cut a population into as few equal pieces as each fit on a core; unequal where a neuron fits on none."""
-    size, cuts = needs.groups[name].size, []
+def _equal_cuts(demands: Demands, name: str, axons: np.ndarray) -> list[tuple[int, int]]:
+    """Cut a population into as few equal pieces as fit on cores; unequal where a neuron fits on none."""
+    size, cuts = demands.needs.groups[name].size, []
     while not cuts or cuts[-1][1] < size:
-        low = cuts[-1][1] if cuts else 0
-        high = _reach(needs, device, name, low, Demand(), axons)
-        cuts.append((low, max(high, low + 1)))
+        low, guess = (cuts[-1][1], cuts[-1][1] - cuts[-1][0]) if cuts else (0, 0)
+        high = _reach(demands, name, low, Demand(), axons, guess)
         if high == low:
-            size_of_rest = [(n, n + 1) for n in range(low + 1, size)]
-            return cuts + size_of_rest
+            return cuts + [(n, n + 1) for n in range(low, size)]
+        cuts.append((low, high))
     for n_pieces in range(len(cuts), size + 1):
         ends = [size * i // n_pieces for i in range(n_pieces + 1)]
         equal = list(zip(ends, ends[1:], strict=False))
-        if not any(demand_of(needs, device, name, *cut, axons).over(device) for cut in equal):
+        if not any(demands.of(name, *cut, axons).over(demands.device) for cut in equal):
             return equal
     return cuts
 
 
-def _reach(needs: Needs, device: Device, name: str, low: int, room: Demand, axons: np.ndarray) -> int:
-    """Return how far a piece from `low` reaches on a core of which `room` is taken; `low` if not one fits."""
+def _reach(demands: Demands, name: str, low: int, room: Demand, axons: np.ndarray, guess: int) -> int:
+    """Return how far a piece from `low` reaches on a core of which `room` is taken; `low` if not one fits.
+
+    A piece is likely as long as the one before: `guess` is tried first.
+    """
+    device = demands.device
 
     def fits(high: int) -> bool:
-        return not (room + demand_of(needs, device, name, low, high, axons)).over(device)
+        return not (room + demands.of(name, low, high, axons)).over(device)
 
-    top = min(needs.groups[name].size, low + device.limits["neurons_per_core"].value - room.neurons)
-    if top <= low or fits(top):
-        return max(low, top)
-    good, bad = low, top
+    left = device.limits["neurons_per_core"].value - room.neurons
+    good, bad = low, min(demands.needs.groups[name].size, low + max(left, 0)) + 1
+    tries = [bad - 1, low + guess, low + guess + 1]
     while bad - good > 1:
-        middle = (good + bad) // 2
-        good, bad = (middle, bad) if fits(middle) else (good, middle)
+        middle = tries.pop(0) if tries else (good + bad) // 2
+        if good < middle < bad:
+            good, bad = (middle, bad) if fits(middle) else (good, middle)
     return good

@@ -5,7 +5,7 @@ A piece is the neurons `low` to `high` (not included) of the target, in C order.
 stored), `stored` (those of all, zero weights not among them, a kernel once), `fan_in` (the most of a neuron).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,8 +27,6 @@ class AllPairs:
     weights : int (n_out, n_in), optional
         Sources whose weights are all zero in a piece need no list there; without weights, none is.
     """
-
-    indexed = False
 
     def __init__(self, n_in: int, n_out: int, weights: np.ndarray | None = None) -> None:
         self.n_in, self.n_out, self.weights = n_in, n_out, weights
@@ -53,10 +51,8 @@ class AllPairs:
 class SomePairs:
     """Some pairs: a list of weights with the places of their neurons, from every source that has one."""
 
-    indexed = True
-
     def __init__(self, pattern: "csr_array") -> None:
-        self.n_out, self.n_in = pattern.shape
+        self.n_out, self.n_in = (int(n) for n in pattern.shape)  # type: ignore[union-attr]
         self.pattern = pattern
         self.stored = int(pattern.data.sum())
         of_rows = np.add.reduceat(np.append(pattern.data, 0), pattern.indptr[:-1])
@@ -79,8 +75,6 @@ class SomePairs:
 
 class EvenPairs:
     """`fan_in` synapses of each neuron, spread evenly over the sources: what a description can say."""
-
-    indexed = True
 
     def __init__(self, n_in: int, n_out: int, fan_in: int) -> None:
         self.n_in, self.n_out, self.fan_in = n_in, n_out, fan_in
@@ -105,8 +99,6 @@ class Kernel:
 
     Every place of a kernel counts, also where its weight is zero or padding is under it.
     """
-
-    indexed = True
 
     def __init__(self, conv: "Conv") -> None:
         self.n_out, self.n_in = conv.shape
@@ -151,7 +143,7 @@ class Kernel:
         return channel // (self.channels_out // self.groups)
 
 
-Lists: Any = AllPairs | SomePairs | EvenPairs | Kernel
+Lists = AllPairs | SomePairs | EvenPairs | Kernel
 
 
 class Width:
@@ -159,7 +151,7 @@ class Width:
 
     >>> from lavalier.simulate.resources.limits import device_limits
     >>> Width(device_limits("loihi1").layout, 8, False).of_lists(np.array([64, 65, 0]), 0)
-    1728
+    1216
     """
 
     def __init__(self, layout: Layout, weight_bits: int, delayed: bool) -> None:

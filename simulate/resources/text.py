@@ -38,8 +38,8 @@ def _totals(fit: Fit) -> dict:
 
 
 def _population(fit: Fit, name: str) -> dict:
-    group, incoming = fit.needs.groups[name], fit.needs.incoming(name)
-    demands = [fit.placement.pieces[p] for p in fit.placement.of(name)]
+    group, incoming = fit.needs.groups[name], fit.needs.incoming[name]
+    demands = [fit.placement.pieces[p] for p in fit.placement.of[name]]
     stock = group.kind in fit.device.neurons.stock and group.at_rest
     other = "microcode" if fit.device.neurons.microcode else "none"
     return {
@@ -60,7 +60,7 @@ def _core(fit: Fit, core: int) -> dict:
         "core": core,
         "chip": core // fit.device.cores,
         "tile": None if place is None else [place.x, place.y],
-        "pieces": [[p.population, p.low, p.high] for p in fit.placement.on(core)],
+        "pieces": [[p.population, p.low, p.high] for p in fit.placement.on[core]],
         **demand.measures,
         "synapses_stored": demand.synapses,
         "longest_delay": demand.longest_delay,
@@ -114,10 +114,8 @@ def _core_lines(fit: Fit, cores: list[dict]) -> list[str]:
         holds = ", ".join(f"{name}[{low}:{high}]" for name, low, high in core["pieces"][:4])
         more = f", and {len(core['pieces']) - 4} more" if len(core["pieces"]) > 4 else ""
         axons = f"{core['axons_in']:,}, {core['axons_out']:,}"
-        lines.append(
-            f"{core['core']:>5}  {tile:<7}{_bar(fit, core, 'neurons'):<20}{_bar(fit, core, 'synapse_bytes'):<22}"
-            f"{axons:<15}{holds}{more}"
-        )
+        neurons, synapses = _bar(fit, core, "neurons"), _bar(fit, core, "synapse_bytes")
+        lines.append(f"{core['core']:>5}  {tile:<7}{neurons:<20}{synapses:<22}{axons:<15}{holds}{more}")
     if len(cores) > SHOWN:
         lines.append(f"  and {len(cores) - SHOWN:,} more cores; --json has them")
     return lines
@@ -137,6 +135,7 @@ def _source_lines(fit: Fit) -> list[str]:
         allowed = f"{limit.value:,}" if low is None else f"{low:,} to {limit.value:,}"
         note = f"; {limit.note}" if limit.note else ""
         lines.append(
-            f"limit  {name:<23}{allowed:>17} {limit.unit}  grade {limit.grade}  {limit.source}, {limit.table}{note}"
+            f"limit  {name:<23}{allowed:>17} {limit.unit}  grade {limit.grade}  {limit.source}, "
+            f"{limit.table}{note}"
         )
     return lines

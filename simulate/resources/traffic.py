@@ -46,7 +46,8 @@ def traffic(needs: Needs, placement: Placement, spikes: Mapping[str, np.ndarray]
     device = placement.device
     if device.mesh is None:
         raise BadInput(f"no mesh of {device.title} is published: hops cannot be counted")
-    return {name: _of(needs, placement, name, spikes) for name in needs.groups if needs.outgoing(name)}
+    senders = {link.source for link in needs.links}
+    return {name: _of(needs, placement, name, spikes) for name in needs.groups if name in senders}
 
 
 def _of(needs: Needs, placement: Placement, name: str, spikes: Mapping[str, np.ndarray]) -> Traffic:
@@ -55,11 +56,11 @@ def _of(needs: Needs, placement: Placement, name: str, spikes: Mapping[str, np.n
     recorded = spikes[name] != 0
     fired = recorded.reshape(*recorded.shape[:2], -1).sum(axis=1, dtype=np.int64)
     sums = np.zeros((4, len(fired)), np.int64)
-    for link in needs.outgoing(name):
-        for target in placement.of(link.target):
+    for link in (link for link in needs.links if link.source == name):
+        for target in placement.of[link.target]:
             reached = link.lists.counts(target.low, target.high) > 0
             there = placement.place(target.core)
-            for source in placement.of(name):
+            for source in placement.of[name]:
                 some = slice(source.low, source.high)
                 messages = fired[:, some] @ reached[some].astype(np.int64)
                 here = placement.place(source.core)
