@@ -1,7 +1,5 @@
 """Advice: what to do about something that does not fit."""
 
-import numpy as np
-
 from .limits import Device
 from .needs import Needs
 from .synapse_lists import Width
@@ -41,21 +39,26 @@ def ways_out_of(what: str, limit: int = 0) -> str:
 def ways_to_shrink(needs: Needs, device: Device, room: int, cores: int) -> str:
     """Say how synapses come to fit into `room` bytes: chips, pruning, bits, a layer on the host."""
     ways = [f"{-(-cores // device.cores)} chips"]
-    index = device.limits["neurons_per_core"].value
-    widths = [(link, Width(device.layout, link.weight_bits, link.delayed)) for link in needs.links]
-    sparse = sum(w.of_lists(np.array([link.lists.stored]), index) for link, w in widths)
-    share = 100 * 8 * room // max(sparse, 1)
+    sparse = _bits(needs, device, 8, every_named=True)
+    share = int(100 * 8 * room / max(sparse, 1))
     if 0 < share < 100:
         ways.append(f"prune to about {share} %")
     for bits in range(7, 0, -1):
-        widths = [Width(device.layout, min(bits, link.weight_bits), link.delayed) for link in needs.links]
-        stored = [np.array([link.lists.stored]) for link in needs.links]
-        if sum(w.of_lists(n, 0) for w, n in zip(widths, stored, strict=True)) <= 8 * room:
+        if _bits(needs, device, bits, every_named=False) <= 8 * room:
             ways.append(f"about {bits} bit{'s' * (bits > 1)} a weight")
             break
-    of = {n: sum(link.lists.stored for link in needs.incoming[n]) for n in needs.groups}
+    of = {n: sum(link.synapses.stored for link in needs.incoming[n]) for n in needs.groups}
     largest = max(of, key=of.__getitem__)
     ways.append(
         f"'{largest}' on the host ({100 * of[largest] // max(sum(of.values()), 1)} % of the synapses)"
     )
     return ", or ".join(ways)
+
+
+def _bits(needs: Needs, device: Device, at_most: int, every_named: bool) -> float:
+    """Return the bits of all synapses in long lists, of weights of `at_most` bits."""
+    neurons, total = device.limits["neurons_per_core"].value, 0.0
+    for link in needs.links:
+        width = Width(device.layout, min(at_most, link.weight_bits), link.delayed)
+        total += link.synapses.stored * width.rate(neurons if every_named or link.synapses.named else 0)
+    return total

@@ -120,7 +120,7 @@ def _chips(needs: Needs, device: Device, placement: Placement, chips: int) -> li
     used = len(placement.cores)
     taken = sum(demand.synapse_bytes for demand in placement.cores.values())
     room = bytes_each.value * cores.value * chips
-    largest = max(needs.groups, key=lambda n: sum(link.lists.stored for link in needs.incoming[n]))
+    largest = max(needs.groups, key=lambda n: sum(link.synapses.stored for link in needs.incoming[n]))
     found = []
     if taken > room:
         ways = ways_to_shrink(needs, device, room, used)

@@ -85,14 +85,14 @@ class Demands:
         self._known: dict[tuple[str, int, int], Demand] = {}
 
     def of(self, name: str, low: int, high: int, axons_out: np.ndarray) -> Demand:
-        """Return what neurons `low` to `high` (not included, C order) of a group take.
+        """Return what neurons `low` to `high` (not included, in its order) of a group take.
 
         Parameters
         ----------
         name, low, high
             The neurons.
         axons_out : int (size)
-            Of each neuron of the group.
+            Of each neuron of the group, in its order.
         """
         piece = name, low, high
         if piece not in self._known:
@@ -101,15 +101,19 @@ class Demands:
 
     def _count(self, name: str, low: int, high: int) -> Demand:
         group, layout = self.needs.groups[name], self.device.layout
-        links = [(link, link.lists.counts(low, high)) for link in self.needs.incoming[name]]
-        links = [(link, counts) for link, counts in links if counts.any()]
-        widths = {link.name: Width(layout, link.weight_bits, link.delayed) for link, _ in links}
+        links = [(link, link.synapses.of(low, high)) for link in self.needs.incoming[name]]
+        links = [(link, lists) for link, lists in links if lists.reached.any()]
         return Demand(
             neurons=high - low,
-            synapses=sum(link.lists.stored_in(low, high) for link, _ in links),
-            synapse_bits=sum(link.lists.bits(low, high, widths[link.name]) for link, _ in links),
+            synapses=sum(int(lists.lengths.sum()) for _, lists in links),
+            synapse_bits=sum(
+                Width(layout, link.weight_bits, link.delayed).of_lists(
+                    lists.lengths, high - low if link.synapses.named else 0
+                )
+                for link, lists in links
+            ),
             neuron_bytes=(high - low) * group.words * layout.neuron_word_bytes,
-            axons_in=sum(int(np.count_nonzero(counts)) for _, counts in links),
+            axons_in=sum(int(np.count_nonzero(lists.reached)) for _, lists in links),
             formats=frozenset(link.format for link, _ in links),
             profiles=frozenset(_profiles(group, low, high)),
             thresholds=frozenset(np.unique(group.thresholds[low:high]).tolist()),

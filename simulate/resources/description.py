@@ -95,7 +95,7 @@ def needs_from(description: Mapping[str, Any]) -> Needs:
         A part is missing, unknown, or of the wrong type; the message names it.
 
     >>> said = {"inputs": {"x": 3}, "populations": {"a": {"neurons": 2}}}
-    >>> needs_from(said | {"connections": [{"source": "x", "target": "a"}]}).links[0].lists.stored
+    >>> needs_from(said | {"connections": [{"source": "x", "target": "a"}]}).links[0].synapses.stored
     6
     """
     try:
@@ -110,9 +110,9 @@ def _group(name: str, population: Population, listened: bool) -> Group:
     thresholds = np.full(population.neurons, low)
     thresholds[-1] = high  # the ends are all that is known
     profiles = np.zeros((population.neurons, 1), int)
-    registers = population.registers
+    order, registers = np.arange(population.neurons), population.registers
     return Group(
-        name, population.neuron, population.neurons, registers, thresholds, profiles, listened=listened
+        name, population.neuron, len(order), registers, order, thresholds, profiles, listened=listened
     )
 
 

@@ -55,7 +55,7 @@ class Fit:
         """Cores below which no placement goes: neurons, and weights without anything beside them."""
         neurons = sum(g.size for g in self.needs.groups.values())
         bits = sum(
-            link.lists.stored * Width(self.device.layout, link.weight_bits, False).fixed
+            link.synapses.stored * Width(self.device.layout, link.weight_bits, False).fixed
             for link in self.needs.links
         )
         limits = self.device.limits

@@ -11,6 +11,7 @@ from ..errors import OutOfRange
 from ..program_nir import Parts, Unmade, parts_of
 from .from_program import Stated, group_of, links_of
 from .needs import Group, Needs, Problem
+from .order import order_of
 
 LEGAL = 2  # a weight that every connection of 8 bits can hold
 
@@ -33,20 +34,22 @@ def needs_of_graph(graph: nir.NIRGraph, refused: OutOfRange) -> Needs:
     parts = parts_of(graph)
     bits = {n: entry.message_bits for n, entry in parts.inputs.items()}
     bits |= {n: kind.message_bits or 0 for n, (kind, _, _) in parts.neurons.items()}
-    groups = {name: _group(name, unmade, parts) for name, unmade in parts.neurons.items()}
+    stated = [_stated(part, bits) for part in parts.connections]
+    groups = {name: _group(name, unmade, parts, stated) for name, unmade in parts.neurons.items()}
     inputs = {name: entry.size for name, entry in parts.inputs.items()}
     problem = Problem(
         "file", "values", str(refused), "a Program", "simulate/ranges.py", "repair or quantize it"
     )
-    return Needs(inputs, groups, links_of([_stated(p, bits) for p in parts.connections]), (problem,))
+    return Needs(inputs, groups, links_of(stated, groups), (problem,))
 
 
-def _group(name: str, unmade: Unmade, parts: Parts) -> Group:
+def _group(name: str, unmade: Unmade, parts: Parts, stated: list[Stated]) -> Group:
     kind, shape, given = unmade
     size = int(np.prod(shape))
     registers = {f: np.ravel(given[f]) if f in given else np.zeros(size, int) for f in kind.registers()}
     listened = name in parts.outputs and kind.message_bits is not None
-    return group_of(name, kind.__name__, registers, size, listened)
+    order = order_of(size, [s.connection for s in stated if s.connection.target == name])
+    return group_of(name, kind.__name__, registers, order, listened)
 
 
 def _stated(part: Part, message_bits: Mapping[str, int]) -> Stated:

@@ -1,5 +1,6 @@
 """The needs of a Program, as they are on hardware, where every synapse takes a step."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from ..errors import Unsupported
 from ..pipeline import starts, waiting
 from ..program import Program
 from .needs import Group, Link, Needs, Problem
+from .order import order_of
 from .synapse_lists import AllPairs, Kernel, SomePairs
 
 PROFILE = ("du", "dv", "refractory", "de", "jump")  # what neurons of a core share by a table
@@ -35,7 +37,7 @@ def needs_of(program: Program) -> Needs:
     >>> from lavalier.simulate import LIF, Dense, Input
     >>> joined = [Dense("in", "a", [[2, 4]]), Dense("in", "a", [[0, 8]], delay=3)]
     >>> needs = needs_of(Program({"in": Input((2,))}, {"a": LIF((1,), vth=5)}, joined, ["a"]))
-    >>> [(link.delays, link.lists.stored) for link in needs.links]
+    >>> [(link.delays, link.synapses.stored) for link in needs.links]
     [((0, 3), 3)]
     """
     problems: tuple[Problem, ...] = ()
@@ -51,7 +53,7 @@ def needs_of(program: Program) -> Needs:
             name,
             type(neuron).__name__,
             {f: np.ravel(getattr(neuron, f)) for f in neuron.registers()},
-            neuron.size,
+            order_of(neuron.size, program.incoming(name)),
             name in program.outputs and program.sends(name),
         )
         for name, neuron in program.populations.items()
@@ -63,28 +65,31 @@ def needs_of(program: Program) -> Needs:
         for c in program.connections
     ]
     inputs = {name: entry.size for name, entry in program.inputs.items()}
-    return Needs(inputs, groups, links_of(stated), problems)
+    return Needs(inputs, groups, links_of(stated, groups), problems)
 
 
-def group_of(name: str, kind: str, registers: dict[str, np.ndarray], size: int, listened: bool) -> Group:
+def group_of(
+    name: str, kind: str, registers: dict[str, np.ndarray], order: np.ndarray, listened: bool
+) -> Group:
     """Return the needs of a population; registers are flat arrays, u0 and v0 among them if it has them."""
     moved = any(registers[f].any() for f in ("u0", "v0") if f in registers)
     own = {f: values for f, values in registers.items() if f not in ("u0", "v0")}
-    zeros = np.zeros(size, np.int64)
+    zeros = np.zeros(len(order), np.int64)
     return Group(
         name,
         kind,
-        size,
+        len(order),
         {f: (int(values.min()), int(values.max())) for f, values in own.items()},
-        own.get("vth", zeros),
-        np.stack([own.get(f, zeros) for f in PROFILE], axis=1),
+        order,
+        own.get("vth", zeros)[order],
+        np.stack([own.get(f, zeros) for f in PROFILE], axis=1)[order],
         words=len(STATES & own.keys()) + sum(bool(np.ptp(values)) for values in own.values()),
         at_rest=not moved,
         listened=listened,
     )
 
 
-def links_of(stated: list[Stated]) -> tuple[Link, ...]:
+def links_of(stated: list[Stated], groups: Mapping[str, Group]) -> tuple[Link, ...]:
     """Return the links: connections of one format between the same two ends, each convolution alone."""
     bundles: dict[tuple, list[Stated]] = {}
     for s in stated:
@@ -97,7 +102,7 @@ def links_of(stated: list[Stated]) -> tuple[Link, ...]:
             bundle[0].connection.name,
             source,
             target,
-            _lists([s.connection for s in bundle]),
+            _lists([s.connection for s in bundle], groups[target].order),
             bits,
             exp,
             signs,
@@ -108,14 +113,15 @@ def links_of(stated: list[Stated]) -> tuple[Link, ...]:
     )
 
 
-def _lists(bundle: list[Connection]) -> AllPairs | SomePairs | Kernel:
+def _lists(bundle: list[Connection], order: np.ndarray) -> AllPairs | SomePairs | Kernel:
     first = bundle[0]
     if isinstance(first, Conv):
-        return Kernel(first)
+        return Kernel(first, order)
     if len(bundle) == 1 and isinstance(first, Dense):
         n_out, n_in = first.shape
-        return AllPairs(n_in, n_out, first.weights)
+        in_c_order = np.array_equal(order, np.arange(n_out))
+        return AllPairs(n_in, n_out, first.weights if in_c_order else first.weights[order])
     from scipy.sparse import csr_array
 
     patterns = [c.matrix.astype(bool).astype(np.int64) for c in bundle]
-    return SomePairs(csr_array(sum(patterns[1:], patterns[0])))
+    return SomePairs(csr_array(sum(patterns[1:], patterns[0]))[order])

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .synapse_lists import Lists
+from .synapse_lists import Synapses
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,12 @@ class Group:
     size : int
         Neurons.
     registers : {register: (lowest, highest)}
+    order : int (size)
+        In which neurons are placed: their numbers in C order.
     thresholds : int (size)
-        Of each neuron.
+        Of each neuron, in that order.
     profiles : int (size, registers)
-        Decays and what else a core keeps in a table, of each neuron.
+        Decays and what else a core keeps in a table, of each neuron, in that order.
     words : int
         States, and registers that differ between its neurons.
     at_rest : bool
@@ -41,6 +43,7 @@ class Group:
     kind: str
     size: int
     registers: Mapping[str, tuple[int, int]]
+    order: np.ndarray
     thresholds: np.ndarray
     profiles: np.ndarray
     words: int = 2
@@ -60,7 +63,7 @@ class Link:
     Attributes
     ----------
     name, source, target : str
-    lists : AllPairs, SomePairs, EvenPairs or Kernel
+    synapses : AllPairs, SomePairs, EvenPairs or Kernel
     weight_bits, weight_exp, message_bits : int
     sign_mode : str
     delays : tuple of int, in steps
@@ -70,7 +73,7 @@ class Link:
     name: str
     source: str
     target: str
-    lists: Lists
+    synapses: Synapses
     weight_bits: int = 8
     weight_exp: int = 0
     sign_mode: str = "mixed"

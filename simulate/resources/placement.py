@@ -19,7 +19,7 @@ Axons = Mapping[str, np.ndarray]  # out-axons of each neuron of each population
 
 
 class Piece(NamedTuple):
-    """Neurons `low` to `high` (not included, C order) of a population, on a core."""
+    """Neurons `low` to `high` (not included) of a population, in the order of its `Group`, on a core."""
 
     population: str
     low: int
@@ -116,13 +116,16 @@ def place(needs: Needs, device: Device, pinned: Mapping[str, int], way: str = "g
 
 
 def axons_out(needs: Needs, pieces: list[Piece]) -> dict[str, np.ndarray]:
-    """Return each neuron's out-axons: one to each core and link it reaches, one to a host that listens."""
+    """Return out-axons: one for each core and link a neuron reaches, one for a host that listens.
+
+    Of each neuron of each group, in its order.
+    """
     found = {name: np.full(g.size, int(g.listened), np.int64) for name, g in needs.groups.items()}
     for p in pieces:
         for link in needs.incoming[p.population]:
             if link.source in found:
-                found[link.source] += link.lists.counts(p.low, p.high) > 0
-    return found
+                found[link.source] += link.synapses.of(p.low, p.high).reached
+    return {name: axons[needs.groups[name].order] for name, axons in found.items()}
 
 
 def _greedy(demands: Demands, pinned: Mapping[str, int], axons: Axons) -> list[Piece]:
@@ -197,7 +200,11 @@ def _reach(demands: Demands, name: str, low: int, room: Demand, axons: np.ndarra
         return not (room + demands.of(name, low, high, axons)).over(device)
 
     left = device.limits["neurons_per_core"].value - room.neurons
-    good, bad = low, min(demands.needs.groups[name].size, low + max(left, 0)) + 1
+    top = min(demands.needs.groups[name].size, low + max(left, 0))
+    if "axons_out_per_core" in device.limits:  # these add up without a look at synapses
+        left = device.limits["axons_out_per_core"].value - room.axons_out
+        top = low + int(np.searchsorted(np.cumsum(axons[low:top]), left, side="right"))
+    good, bad = low, top + 1
     tries = [bad - 1, low + guess, low + guess + 1]
     while bad - good > 1:
         middle = tries.pop(0) if tries else (good + bad) // 2

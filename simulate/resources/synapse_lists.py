@@ -1,11 +1,11 @@
-"""Which synapses a piece of a population needs: how many from each source, and in how many bits.
+"""Which synapses a piece of a population needs: lists of them, and from which sources.
 
-A piece is the neurons `low` to `high` (not included) of the target, in C order. Four forms, one interface:
-`counts` (synapses from each source channel), `bits` (under a layout), `stored_in` (synapses that are
-stored), `stored` (those of all, zero weights not among them, a kernel once), `fan_in` (the most of a neuron).
+A piece is the neurons `low` to `high` (not included) of the target, in the order of its `Group`. Four forms
+with one interface: `of` (the lists of a piece), `named` (a synapse names its neuron), `stored` (all synapses,
+zero weights not among them, a kernel once), `fan_in` (the most of a neuron).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,38 +18,60 @@ if TYPE_CHECKING:
     from ..connections import Conv
 
 
+LONG = 64  # synapses of a list, where a layout has no blocks
+
+
+class Lists(NamedTuple):
+    """What a piece needs.
+
+    Attributes
+    ----------
+    reached : bool (n_in)
+        Sources that have a synapse there.
+    lengths : int64 (lists)
+        Synapses of each list that is stored.
+    """
+
+    reached: np.ndarray
+    lengths: np.ndarray
+
+
 class AllPairs:
     """All-to-all: a list of a weight for each neuron of the piece, from every source that has one.
 
     Parameters
     ----------
     n_in, n_out : int
+        Channels of the source, neurons.
     weights : int (n_out, n_in), optional
-        Sources whose weights are all zero in a piece need no list there; without weights, none is.
+        Rows in the order of the neurons. Sources whose weights are all zero in a piece need no list there;
+        without weights, none is.
     """
+
+    named = False  # the weights of a list stand in the order of the neurons
 
     def __init__(self, n_in: int, n_out: int, weights: np.ndarray | None = None) -> None:
         self.n_in, self.n_out, self.weights = n_in, n_out, weights
         self.fan_in = n_in if weights is None else int(np.count_nonzero(weights, axis=1).max(initial=0))
         self.stored = n_in * n_out if weights is None else int(np.count_nonzero(weights))
 
-    def counts(self, low: int, high: int) -> np.ndarray:
-        """Synapses from each source, zeros among them included; int64 (n_in)."""
-        if self.weights is None:
-            return np.full(self.n_in, high - low)
-        return self.weights[low:high].any(axis=0) * np.int64(high - low)
-
-    def stored_in(self, low: int, high: int) -> int:
-        """Synapses that are stored for a piece."""
-        return int(self.counts(low, high).sum())
-
-    def bits(self, low: int, high: int, width: "Width") -> int:
-        """Bits of the lists of a piece."""
-        return width.of_lists(self.counts(low, high), 0)
+    def of(self, low: int, high: int) -> Lists:
+        """Return the lists of a piece."""
+        every = np.ones(self.n_in, bool)
+        reached = every if self.weights is None else self.weights[low:high].any(axis=0)
+        return Lists(reached, reached * np.int64(high - low))
 
 
 class SomePairs:
-    """Some pairs: a list of weights with the places of their neurons, from every source that has one."""
+    """Some pairs: a list of weights with the places of their neurons, from every source that has one.
+
+    Parameters
+    ----------
+    pattern : csr_array of int (n_out, n_in)
+        How many synapses each pair has; rows in the order of the neurons.
+    """
+
+    named = True
 
     def __init__(self, pattern: "csr_array") -> None:
         self.n_out, self.n_in = (int(n) for n in pattern.shape)  # type: ignore[union-attr]
@@ -58,49 +80,45 @@ class SomePairs:
         of_rows = np.add.reduceat(np.append(pattern.data, 0), pattern.indptr[:-1])
         self.fan_in = int(np.where(np.diff(pattern.indptr) > 0, of_rows, 0).max(initial=0))
 
-    def counts(self, low: int, high: int) -> np.ndarray:
-        """Synapses from each source; int64 (n_in)."""
+    def of(self, low: int, high: int) -> Lists:
+        """Return the lists of a piece."""
         entries = slice(*self.pattern.indptr[[low, high]])
         of_each = np.bincount(self.pattern.indices[entries], self.pattern.data[entries], self.n_in)
-        return of_each.astype(np.int64)
-
-    def stored_in(self, low: int, high: int) -> int:
-        """Synapses that are stored for a piece."""
-        return int(self.counts(low, high).sum())
-
-    def bits(self, low: int, high: int, width: "Width") -> int:
-        """Bits of the lists of a piece."""
-        return width.of_lists(self.counts(low, high), high - low)
+        lengths = of_each.astype(np.int64)
+        return Lists(lengths > 0, lengths)
 
 
 class EvenPairs:
     """`fan_in` synapses of each neuron, spread evenly over the sources: what a description can say."""
 
+    named = True
+
     def __init__(self, n_in: int, n_out: int, fan_in: int) -> None:
         self.n_in, self.n_out, self.fan_in = n_in, n_out, fan_in
         self.stored = n_out * fan_in
 
-    def counts(self, low: int, high: int) -> np.ndarray:
-        """Synapses from each source; int64 (n_in)."""
+    def of(self, low: int, high: int) -> Lists:
+        """Return the lists of a piece."""
         each, more = divmod((high - low) * self.fan_in, self.n_in)
-        return each + (np.arange(self.n_in) < more)
-
-    def stored_in(self, low: int, high: int) -> int:
-        """Synapses that are stored for a piece."""
-        return int(self.counts(low, high).sum())
-
-    def bits(self, low: int, high: int, width: "Width") -> int:
-        """Bits of the lists of a piece."""
-        return width.of_lists(self.counts(low, high), high - low)
+        lengths = each + (np.arange(self.n_in) < more)
+        return Lists(lengths > 0, lengths)
 
 
 class Kernel:
     """A convolution: its kernel is stored once in each core, a list with places for each channel in.
 
     Every place of a kernel counts, also where its weight is zero or padding is under it.
+
+    Parameters
+    ----------
+    conv : Conv
+    order : int (n_out)
+        Of the neurons: their numbers in C order.
     """
 
-    def __init__(self, conv: "Conv") -> None:
+    named = True
+
+    def __init__(self, conv: "Conv", order: np.ndarray) -> None:
         self.n_out, self.n_in = conv.shape
         self.groups = conv.groups
         self.channels_out, self.channels_of_group, *kernel = conv.weights.shape
@@ -112,38 +130,23 @@ class Kernel:
         seen = windows.patches(np.arange(1, np.prod(sizes) + 1).reshape(1, 1, *sizes))
         self.seen = seen.reshape(self.n_places, -1)  # (places, windows); 0 is padding
         self.n_positions = int(np.prod(sizes))
+        channels, self.windows = np.divmod(order, self.seen.shape[1])
+        self.channels, self.group_of = channels, channels // (self.channels_out // self.groups)
 
-    def counts(self, low: int, high: int) -> np.ndarray:
-        """Which sources a window of the piece sees, 1 or 0; int64 (n_in)."""
-        n_windows = self.seen.shape[1]
-        sees = np.zeros((self.groups, n_windows), bool)
-        for channel in self._channels(low, high):
-            first = channel * n_windows
-            sees[self._group(channel), max(low - first, 0) : high - first] = True
-        reached = np.zeros((self.groups, self.n_positions + 1), np.int64)
+    def of(self, low: int, high: int) -> Lists:
+        """Return the lists of a piece: a list for each channel in, and the sources that its windows see."""
+        sees = np.zeros((self.groups, self.seen.shape[1]), bool)
+        sees[self.group_of[low:high], self.windows[low:high]] = True
+        reached = np.zeros((self.groups, self.n_positions + 1), bool)
         for group in range(self.groups):
-            reached[group, self.seen[:, sees[group]]] = 1
-        return np.repeat(reached[:, 1:], self.channels_of_group, axis=0).ravel()
-
-    def stored_in(self, low: int, high: int) -> int:
-        """Places of the kernels that are stored for a piece."""
-        return len(self._channels(low, high)) * self.fan_in
-
-    def bits(self, low: int, high: int, width: "Width") -> int:
-        """Bits of the kernels of a piece."""
-        of_group = np.bincount([self._group(c) for c in self._channels(low, high)], minlength=self.groups)
-        lists = np.repeat(of_group * self.n_places, self.channels_of_group)
-        return width.of_lists(lists, high - low)
-
-    def _channels(self, low: int, high: int) -> range:
-        n_windows = self.seen.shape[1]
-        return range(low // n_windows, -(-high // n_windows))
-
-    def _group(self, channel: int) -> int:
-        return channel // (self.channels_out // self.groups)
+            reached[group, self.seen[:, sees[group]]] = True
+        channels = np.unique(self.channels[low:high])
+        of_group = np.bincount(channels // (self.channels_out // self.groups), minlength=self.groups)
+        lengths = np.repeat(of_group * self.n_places, self.channels_of_group)
+        return Lists(np.repeat(reached[:, 1:], self.channels_of_group, axis=0).ravel(), lengths)
 
 
-Lists = AllPairs | SomePairs | EvenPairs | Kernel
+Synapses = AllPairs | SomePairs | EvenPairs | Kernel
 
 
 class Width:
@@ -159,15 +162,22 @@ class Width:
         self.weight = _at_least(weight_bits, layout.weight_bits)
         self.fixed = self.weight + (layout.delay_bits if delayed else 0)
 
-    def of_lists(self, counts: np.ndarray, neurons: int) -> int:
+    def of_lists(self, lengths: np.ndarray, neurons: int) -> int:
         """Return the bits of lists of so many synapses that name one of `neurons`; 0: in order, no name."""
         each = self.fixed + (self.index(neurons) if neurons else 0)
+        n_lists = np.bincount(lengths)  # of each length; as many as there are, lengths are few
+        length = np.flatnonzero(n_lists)
         layout, unit = self.layout, self.layout.unit_bits
-        block = layout.block_synapses or max(int(counts.max(initial=0)), 1)
-        full, rest = np.divmod(counts, block)
+        block = layout.block_synapses or max(len(n_lists), 1)
+        full, rest = np.divmod(length, block)
         units = full * -(-(block * each + layout.header_bits) // unit)
         units += np.where(rest > 0, -(-(rest * each + layout.header_bits) // unit), 0)
-        return int(units.sum()) * unit
+        return int(units @ n_lists[length]) * unit
+
+    def rate(self, neurons: int) -> float:
+        """Bits of a synapse in a long list."""
+        block = self.layout.block_synapses or LONG
+        return self.of_lists(np.array([block]), neurons) / block
 
     def index(self, neurons: int) -> int:
         """Bits that name one of so many neurons."""

@@ -1,5 +1,7 @@
 """A Fit as text and as plain data, with the same numbers."""
 
+import numpy as np
+
 from .fitting import Fit
 
 WIDTH = 10  # characters of a bar
@@ -46,10 +48,11 @@ def _population(fit: Fit, name: str) -> dict:
         "neuron": group.kind,
         "runs_on": "stock" if stock else other,
         "neurons": group.size,
+        "order": "C" if np.array_equal(group.order, np.arange(group.size)) else "window after window",
         "cores": len(demands),
         "synapses_stored": sum(d.synapses for d in demands),
         "synapse_bytes": sum(d.synapse_bytes for d in demands),
-        "fan_in": sum(link.lists.fan_in for link in incoming),
+        "fan_in": sum(link.synapses.fan_in for link in incoming),
         "longest_delay": max(d.longest_delay for d in demands),
     }
 

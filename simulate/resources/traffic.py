@@ -58,10 +58,10 @@ def _of(needs: Needs, placement: Placement, name: str, spikes: Mapping[str, np.n
     sums = np.zeros((4, len(fired)), np.int64)
     for link in (link for link in needs.links if link.source == name):
         for target in placement.of[link.target]:
-            reached = link.lists.counts(target.low, target.high) > 0
+            reached = link.synapses.of(target.low, target.high).reached
             there = placement.place(target.core)
             for source in placement.of[name]:
-                some = slice(source.low, source.high)
+                some = needs.groups[name].order[source.low : source.high]
                 messages = fired[:, some] @ reached[some].astype(np.int64)
                 here = placement.place(source.core)
                 leaves = here.chip != there.chip  # type: ignore[union-attr]
