@@ -112,6 +112,17 @@ def test_the_description_in_the_docs_fits():
     assert found.fits and found.needs.groups["hidden"].registers == {"vth": (300, 900)}
 
 
+def test_more_cores_than_there_are_is_the_verdict_of_a_placement():
+    """h1 reaches 100 cores of h2: 40 of its neurons fill the out-axons of a core, which holds 1,024."""
+    layers = {"h1": {"neurons": 4000}, "h2": {"neurons": 3000}}
+    joined = [{"source": "x", "target": "h1"}, {"source": "h1", "target": "h2"}]
+    needs = needs_from({"inputs": {"x": 700}, "populations": layers, "connections": joined})
+    (violation,) = fit(needs, "loihi1").violations
+    assert (violation.what, violation.value, violation.limit) == ("cores on 1 chip", 200, 128)
+    assert violation.suggestion == "2 chips, or a placement other than this (none needs fewer than 113)"
+    assert fit(needs, "loihi1", chips=2).fits
+
+
 def test_what_splitting_solves_is_a_note():
     program = {"inputs": {"x": 1}, "populations": {"h": {"neurons": 2500}}}
     found = fit(needs_from(program | {"connections": [{"source": "x", "target": "h"}]}), "loihi1")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from .advice import ways_out_of, ways_to_shrink
+from .demand import least_cores
 from .limits import Device, Limit
 from .needs import Needs
 from .placement import Placement
@@ -127,7 +128,9 @@ def _chips(needs: Needs, device: Device, placement: Placement, chips: int) -> li
         limit = bytes_each.model_copy(update={"value": room})
         found.append(_violation(largest, f"synapse_bytes on {_chips_text(chips)}", taken, limit, ways))
     if used > cores.value * chips:
-        ways = f"{_chips_text(-(-used // cores.value))}, or smaller populations"
+        least = least_cores(needs, device)
+        other = f", or a placement other than this (none needs fewer than {least:,})"
+        ways = _chips_text(-(-used // cores.value)) + (other if least <= cores.value * chips else "")
         limit = cores.model_copy(update={"value": cores.value * chips})
         found.append(_violation("all", f"cores on {_chips_text(chips)}", used, limit, ways))
     return found

@@ -121,6 +121,17 @@ class Demands:
         )
 
 
+def least_cores(needs: Needs, device: Device) -> int:
+    """Return the cores below which no placement goes: neurons, or weights with nothing beside them."""
+    neurons = sum(group.size for group in needs.groups.values())
+    bits = sum(
+        link.synapses.stored * Width(device.layout, link.weight_bits, False).fixed for link in needs.links
+    )
+    limits = device.limits
+    by_neurons = -(-neurons // limits["neurons_per_core"].value)
+    return max(by_neurons, -(-bits // (8 * limits["synapse_bytes_per_core"].value)))
+
+
 def _profiles(group: Group, low: int, high: int) -> list[tuple]:
     """Return the rows of the group's profiles that differ, the type with them."""
     first = np.unique(group.profile_numbers[low:high], return_index=True)[1]

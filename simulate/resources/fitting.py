@@ -7,12 +7,12 @@ from ..errors import BadInput
 from ..program import Program
 from ..trace import Trace
 from .checks import Violation, violations
-from .demand import Demands
+from .demand import Demands, least_cores
 from .from_program import needs_of
 from .limits import Device, device_limits
 from .needs import Needs
-from .placement import WAYS, Placement, axons_out, place
-from .synapse_lists import Width
+from .placement import Placement
+from .placing import WAYS, axons_out, place
 from .traffic import Traffic, traffic
 
 
@@ -53,14 +53,7 @@ class Fit:
     @property
     def least_cores(self) -> int:
         """Cores below which no placement goes: neurons, and weights without anything beside them."""
-        neurons = sum(g.size for g in self.needs.groups.values())
-        bits = sum(
-            link.synapses.stored * Width(self.device.layout, link.weight_bits, False).fixed
-            for link in self.needs.links
-        )
-        limits = self.device.limits
-        by_neurons = -(-neurons // limits["neurons_per_core"].value)
-        return max(by_neurons, -(-bits // (8 * limits["synapse_bytes_per_core"].value)))
+        return least_cores(self.needs, self.device)
 
     def traffic(self, trace: Trace) -> dict[str, Traffic]:
         """Return messages and hops of a run with recorded spikes, by population.
