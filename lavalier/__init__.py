@@ -15,6 +15,7 @@ _NAMES = {
     "Trace": "simulate",
     "compare": "simulate",
     "energy": "simulate",
+    "fit": "simulate",
     "read": "export",
     "write": "export",
     "from_torch": "export",

@@ -11,7 +11,14 @@ from typing import Annotated
 
 import typer
 
-from lavalier.simulate.errors import BadInput, CannotWork, LavalierError, Mismatch, NotAvailable
+from lavalier.simulate.errors import (
+    BadInput,
+    CannotWork,
+    DoesNotFit,
+    LavalierError,
+    Mismatch,
+    NotAvailable,
+)
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C, and what shells expect
 app = typer.Typer(
@@ -366,6 +373,36 @@ def energy(
 
     priced = price(Program.load(program), Trace.load(trace), device)
     _print(priced.to_json() if as_json else priced.to_text())
+
+
+@app.command()
+def fit(
+    network: Annotated[Path, typer.Argument(help="A Program, or sizes described in a .yaml.")],
+    device: Annotated[str, typer.Option(help="loihi1, loihi2, or a .yaml of your own.")] = "loihi2",
+    pin: Annotated[list[str] | None, typer.Option(help="NAME=CORE: a population that sits there.")] = None,
+    chips: Annotated[int, typer.Option(min=1, help="Chips that there are.")] = 1,
+    placement: Annotated[str, typer.Option(help="greedy or balanced.")] = "greedy",
+    as_json: Json = False,
+) -> None:
+    """Say whether a network fits on a chip, and all that does not; exit 1 if it does not fit."""
+    from lavalier.simulate import fit as fit_network
+    from lavalier.simulate.resources.reading import read_needs
+
+    found = fit_network(read_needs(network), device, _pins(pin or []), chips, placement)
+    _print(found.to_json() if as_json else found.to_text())
+    if not found.fits:
+        n = len(found.violations)
+        raise DoesNotFit(f"{network}: {n} violation{'s' * (n > 1)} on {found.device.title}")
+
+
+def _pins(given: list[str]) -> dict[str, int]:
+    pins = {}
+    for text in given:
+        name, _, core = text.rpartition("=")
+        if not name or not core.isdecimal():
+            raise BadInput(f"--pin {text}: must be a population and a core, as in hidden=3")
+        pins[name] = int(core)
+    return pins
 
 
 def _trained(metrics: dict, out: Path) -> str:

@@ -25,6 +25,8 @@ _NAMES = {
     "Comparison": ".comparison",
     "energy": ".pricing",
     "Energy": ".pricing",
+    "fit": ".resources.fitting",
+    "Fit": ".resources.fitting",
 }
 _MODULES = ("fast", "reference")
 __all__ = [*_NAMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -5,7 +5,7 @@ kernel of a convolution whose source or target is flat.
 """
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 import nir
 import numpy as np
@@ -85,7 +85,21 @@ def _affine(connection: Connection, bias: np.ndarray) -> nir.Affine:
     return node
 
 
-def from_node(name: str, node: Any, source: str, target: str, delay: int) -> Connection:
+class Part(NamedTuple):
+    """A connection that is not made yet, so that nothing in it is checked; settings are by name."""
+
+    kind: type[Connection]
+    source: str
+    target: str
+    weights: Any
+    settings: dict[str, Any]
+
+    def made(self) -> Connection:
+        """Return the connection itself."""
+        return self.kind(self.source, self.target, self.weights, **self.settings)
+
+
+def from_node(name: str, node: Any, source: str, target: str, delay: int) -> Part:
     """Read what `to_node` wrote."""
     given = node.metadata
     settings: dict[str, Any] = {field: given[field] for field in COMMON} | {"delay": delay}
@@ -93,18 +107,18 @@ def from_node(name: str, node: Any, source: str, target: str, delay: int) -> Con
     kind = str(given.get("synapses", "Dense"))
     if isinstance(node, nir.Affine) and kind == "Conv":
         where = {field: given[field] for field in GEOMETRY}
-        return Conv(source, target, np.asarray(given["kernel"]), **settings, **_sizes(where))
+        return Part(Conv, source, target, np.asarray(given["kernel"]), settings | _sizes(where))
     weights: Any = np.ldexp(node.weight.astype(np.float64), -int(settings["weight_exp"]))
     weights = whole(name, "weight", weights)
     if not isinstance(node, nir.Affine):
         where = {field: getattr(node, field) for field in GEOMETRY}
         where["input_shape"] = (weights.shape[1] * int(node.groups), *np.ravel(where["input_shape"]))
-        return Conv(source, target, weights, **settings, **_sizes(where))
+        return Part(Conv, source, target, weights, settings | _sizes(where))
     if kind == "Sparse":
         from scipy.sparse import csr_array
 
         weights = csr_array(weights)
-    return CONNECTIONS[kind](source, target, weights, **settings)
+    return Part(CONNECTIONS[kind], source, target, weights, settings)
 
 
 def _sizes(where: dict[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import BadInput
+from .yaml_file import read_yaml
 
 PICO = 1e-12
 
@@ -67,12 +67,12 @@ def device_tables(device: str) -> list[DeviceTable]:
         No such device or file, or a table that lacks a value, a unit or a source.
     """
     if device.endswith((".yaml", ".yml")):
-        return [_read_table(Path(device))]
+        return [read_yaml(Path(device), DeviceTable)]
     shipped = sorted(
         (entry for entry in files("lavalier.simulate").iterdir() if entry.name.endswith(".yaml")),
         key=lambda entry: entry.name,
     )
-    tables = [_read_table(Path(str(entry))) for entry in shipped]
+    tables = [read_yaml(Path(str(entry)), DeviceTable) for entry in shipped]
     found = [t for t in tables if device in (t.device, t.name)]
     if not found:
         known = sorted({name for t in tables for name in (t.device, t.name)})
@@ -80,16 +80,3 @@ def device_tables(device: str) -> list[DeviceTable]:
             f"no energy table for '{device}'; there are {', '.join(known)}, or a .yaml of your own"
         )
     return found
-
-
-def _read_table(path: Path) -> DeviceTable:
-    try:
-        return DeviceTable.model_validate(yaml.safe_load(path.read_text()))
-    except FileNotFoundError as error:
-        raise BadInput(f"{path}: no such file") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise BadInput(f"{path}: {place}: {first['msg']}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInput(f"{path}: not a readable YAML file ({' '.join(str(error).split())})") from error

@@ -6,6 +6,7 @@
     +-- Unsupported    a node, layer or graph that has no exact form here (yet)
     +-- Mismatch       two runs that must be equal are not
     +-- CannotWork     a network lost on its way to integers what it did in floats
+    +-- DoesNotFit     a network that a device cannot hold
     +-- NotAvailable   a part that is not installed or not connected
     +-- LavaFailed     Lava raised, died or stood still; its own words are in the message
 
@@ -35,6 +36,10 @@ class Mismatch(LavalierError):
 
 class CannotWork(LavalierError):
     """A network lost on its way to integers what it did in floats."""
+
+
+class DoesNotFit(LavalierError):
+    """A network that a device cannot hold."""
 
 
 class NotAvailable(LavalierError):

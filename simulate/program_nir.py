@@ -17,12 +17,12 @@ A register without decay next to others that have one gets tau = dt * 2^40: neve
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import nir
 import numpy as np
 
-from .connection_nir import KINDS, from_node, is_spoken, to_node, whole, with_axes
+from .connection_nir import KINDS, Part, from_node, is_spoken, to_node, whole, with_axes
 from .connections import Input
 from .errors import BadInput, Unsupported
 from .graph import delayed_edges, flatten
@@ -144,13 +144,8 @@ def from_nir(graph: nir.NIRGraph) -> Program:
     OutOfRange, Unsupported
         A value does not fit its register.
     """
-    if not is_program(graph):
-        raise BadInput("a NIR graph, but not a Program; make one with `lavalier quantize`")
-    version = graph.metadata["lavalier_program"]
-    if version != VERSION:
-        raise BadInput(f"Program format {version}; this lavalier reads format {VERSION}")
     try:
-        program = _read_program(graph)
+        program = parts_of(graph).made()
     except (KeyError, AttributeError, TypeError, ValueError, OverflowError) as error:
         raise BadInput(f"a Program with a part missing or damaged ({error!r})") from error
     changed = first_difference(to_nir(program), graph)
@@ -159,7 +154,51 @@ def from_nir(graph: nir.NIRGraph) -> Program:
     return program
 
 
-def _read_program(graph: nir.NIRGraph) -> Program:
+Unmade = tuple[type[Neuron], tuple[int, ...], dict[str, np.ndarray]]
+
+
+class Parts(NamedTuple):
+    """A Program that is not made yet, so that registers and weights are not checked.
+
+    Attributes
+    ----------
+    neurons : {population: (type, shape, registers)}
+        Sorted as they were in the Program.
+    """
+
+    inputs: dict[str, Input]
+    neurons: dict[str, Unmade]
+    connections: list[Part]
+    outputs: tuple[str, ...]
+    dt: float
+
+    def made(self) -> Program:
+        """Return the Program itself."""
+        populations = {n: kind(shape, **registers) for n, (kind, shape, registers) in self.neurons.items()}
+        connections = tuple(part.made() for part in self.connections)
+        return Program(self.inputs, populations, connections, self.outputs, self.dt)
+
+
+def parts_of(graph: nir.NIRGraph) -> Parts:
+    """Read the parts of a graph that `to_nir` made.
+
+    Raises
+    ------
+    BadInput
+        Not such a graph, a part is missing or damaged, or a value is no whole number of its unit.
+    """
+    if not is_program(graph):
+        raise BadInput("a NIR graph, but not a Program; make one with `lavalier quantize`")
+    version = graph.metadata["lavalier_program"]
+    if version != VERSION:
+        raise BadInput(f"Program format {version}; this lavalier reads format {VERSION}")
+    try:
+        return _read_parts(graph)
+    except (KeyError, AttributeError, TypeError, ValueError, OverflowError) as error:
+        raise BadInput(f"a Program with a part missing or damaged ({error!r})") from error
+
+
+def _read_parts(graph: nir.NIRGraph) -> Parts:
     dt = float(graph.metadata["dt"])
     nodes, edges = graph.nodes, graph.edges
     source_of = {b: a for a, b in edges}
@@ -194,10 +233,9 @@ def _read_program(graph: nir.NIRGraph) -> Program:
             biases[target] = biases.get(target, 0) + node.bias.reshape(-1, *ones) * UNIT
     neurons = {n: node for n, node in nodes.items() if "position" in (node.metadata or {})}
     order = sorted(neurons, key=lambda name: int(neurons[name].metadata["position"]))
-    flat = {n: _read_neuron(n, neurons[n], fires.get(n), dt, biases.get(n, 0)) for n in order}
-    populations = {n: neuron.reshaped(_shape(neurons[n])) for n, neuron in flat.items()}
-    outputs = [fires_of.get(a, a) for a, b in edges if isinstance(nodes[b], nir.Output)]
-    return Program(inputs, populations, tuple(connections), tuple(outputs), dt)
+    read = {n: _read_neuron(n, neurons[n], fires.get(n), dt, biases.get(n, 0)) for n in order}
+    outputs = tuple(fires_of.get(a, a) for a, b in edges if isinstance(nodes[b], nir.Output))
+    return Parts(inputs, read, connections, outputs, dt)
 
 
 def _free_name(name: str, taken: Mapping | list) -> str:
@@ -250,18 +288,18 @@ def _threshold(neuron: LIF) -> np.ndarray:
 
 def _read_neuron(
     name: str, node: nir.NIRNode, fires: nir.NIRNode | None, dt: float, bias: np.ndarray | int
-) -> Neuron:
+) -> Unmade:
     kind: Any = NEURONS[node.metadata["neuron"]]
-    shape = tuple(node.input_type["input"])
+    flat, shape = tuple(node.input_type["input"]), _shape(node)
     given = node.metadata.items()
-    registers: dict = {f: np.asarray(v).reshape(shape) for f, v in given if f in kind.registers()}
+    registers: dict = {f: np.asarray(v).reshape(flat) for f, v in given if f in kind.registers()}
     threshold = node if fires is None else fires
     if "vth" in kind.registers():
         values: Any = getattr(threshold, "threshold", getattr(threshold, "v_threshold", None))
         registers["vth"] = whole(name, "threshold", values + (kind is PLIF) / UNIT)
     if kind is GradedReLU:
-        return kind(shape, **registers)
-    du, dv = np.full(shape, DECAY_ONE - 1), np.zeros(shape, int)
+        return kind, shape, _shaped(registers, shape)
+    du, dv = np.full(flat, DECAY_ONE - 1), np.zeros(flat, int)
     if isinstance(node, (nir.LIF, nir.LI)):
         dv = _register(name, "tau", node.tau, dt)
     elif isinstance(node, (nir.CubaLIF, nir.CubaLI)):
@@ -270,8 +308,13 @@ def _read_neuron(
     leak = getattr(node, "v_leak", 0)
     if np.any(leak):
         bias = bias + leak * UNIT / node.r  # type: ignore[attr-defined]
-    mant = whole(name, "bias", np.ldexp(np.broadcast_to(bias, shape), -registers["bias_exp"]))
-    return kind(shape, du=du, dv=dv, bias_mant=mant, **registers)
+    mant = whole(name, "bias", np.ldexp(np.broadcast_to(bias, flat), -registers["bias_exp"]))
+    registers |= {"du": du, "dv": dv, "bias_mant": mant}
+    return kind, shape, _shaped(registers, shape)
+
+
+def _shaped(registers: dict[str, np.ndarray], shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    return {field: values.reshape(shape) for field, values in registers.items()}
 
 
 def _steps(register: np.ndarray) -> np.ndarray:

@@ -19,7 +19,19 @@ from lavalier.simulate.bounds import bounds, to_text
 from .graphs import entry, exit_, joined, lif
 from .test_quantize import network, spikes
 
-COMMANDS = ("demo", "train", "export", "info", "quantize", "simulate", "deploy", "check", "compare", "energy")
+COMMANDS = (
+    "demo",
+    "train",
+    "export",
+    "info",
+    "quantize",
+    "simulate",
+    "deploy",
+    "check",
+    "compare",
+    "energy",
+    "fit",
+)
 
 
 @pytest.fixture(scope="module")

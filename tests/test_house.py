@@ -76,6 +76,7 @@ def loaded_by(statement: str) -> set[str]:
         ("import lavalier.cli", {"numpy", "torch", "lava", "numba", "nir", "rich"}),
         ("from lavalier.simulate import Program, Trace, run, compare", {"torch", "lava", "numba"}),
         ("from lavalier.simulate import fast, reference, energy", {"torch", "lava"}),
+        ("from lavalier.simulate import fit", {"torch", "lava", "numba"}),
         ("from lavalier.export import read, write, quantize", {"torch", "lava"}),
         ("import lavalier.deploy; lavalier.deploy.run", {"torch", "lava"}),
         ("from lavalier.train import recordings, speech", {"torch", "lava"}),
@@ -97,7 +98,7 @@ def test_every_public_name_exists():
 
 def modules() -> list[str]:
     found = ["lavalier.cli"]
-    for stage in ("simulate", "export", "models", "train", "deploy"):
+    for stage in ("simulate", "simulate.resources", "export", "models", "train", "deploy"):
         package = importlib.import_module(f"lavalier.{stage}")
         found += [f"lavalier.{stage}.{m.name}" for m in pkgutil.iter_modules(package.__path__)]
     assert len(found) > 30

@@ -43,6 +43,8 @@ def test_the_wheel_holds_every_stage_and_its_data(tmp_path):
             "from lavalier.simulate import Program, energy",
             "from lavalier.simulate.device_tables import device_tables",
             "assert len(device_tables('loihi1')) == 2",
+            "from lavalier.simulate.resources.limits import device_limits",
+            "assert device_limits('loihi1').name == 'loihi1' and device_limits('loihi2').cores == 128",
             "import lavalier.simulate.fast, lavalier.export.quantization",
         ]
     )
