@@ -120,6 +120,10 @@ class BitTrue(nn.Module):
         for cells in self._cells():
             cells.constrain()
 
+    def step_sizes(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Return the parameters that are trained, in groups, and how large a step each takes."""
+        return [group for cells in self._cells() for group in cells.step_sizes()]
+
     def _cells(self) -> Iterator[Cells]:
         for cells in self.cells:
             assert isinstance(cells, Cells)

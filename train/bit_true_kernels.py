@@ -67,7 +67,7 @@ def retreat(
     Parameters
     ----------
     u, v, s, u0, v0, s0, sends, clears, drops
-        As `advance` got and gave them.
+        As `advance` got and gave them, in float32.
     gu, gv, gs : float32 (batch, steps, n), or nothing
         Gradients of u, v before its reset, and spikes.
     left_u, left_v, vth : float32 (n)
@@ -114,7 +114,7 @@ def retreat(
                 later_v[j] = back * keeps * left_v[j] * share
                 back_u = back + later_u[j] + from_u[j]
                 ga_t[j] = unit * back_u
-                sum_u[j] += back_u * np.float32(u_before[j]) * share
+                sum_u[j] += back_u * u_before[j] * share
                 later_u[j] = back_u * left_u[j] * share
         for j in range(n):
             registers[0, j] += sum_u[j]

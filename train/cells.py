@@ -52,13 +52,14 @@ class _Steps(torch.autograd.Function):
         state = (x.contiguous().numpy() for x in (u0, v0, s0))
         advance(whole.contiguous().numpy(), *state, *registers, *form[:4], u.numpy(), v.numpy(), s.numpy())
         ctx.save_for_backward(u, v, s, u0, v0, s0, left_u, left_v, vth)
-        ctx.form, ctx.set_materialize_grads = form, ctx.set_materialize_grads(False)
+        ctx.form = form
+        ctx.set_materialize_grads(False)
         return u, v, s
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, *grads):
-        *states, left_u, left_v, vth = (x.contiguous() for x in ctx.saved_tensors)
+        *states, left_u, left_v, vth = (x.float().contiguous() for x in ctx.saved_tensors)
         form, v = ctx.form, states[1]
         given = [torch.empty(0, 0, 0) if g is None else g.float().contiguous() for g in grads]
         ga, gu0, gv0 = torch.empty_like(v), torch.empty_like(v[:, 0]), torch.empty_like(v[:, 0])
@@ -170,6 +171,14 @@ class Cells(nn.Module):
         """Run on from a state; a_in (batch, steps, n) in units of a weight."""
         return State(*_Steps.apply(a_in, *before, *registers.values(), self.form))  # type: ignore[misc]
 
+    def step_sizes(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Return the parameters that are trained, in steps of the size of what they are."""
+        weights = [s.weights for s in self.synapses]
+        groups = [([*weights, self.bias], _rms(*weights)), ([self.threshold], _rms(self.threshold))]
+        groups.append(([self.alpha, self.beta], _rms(1 - self.beta)))
+        learning = (([p for p in group if p.requires_grad], size) for group, size in groups)
+        return [(group, size) for group, size in learning if group]
+
     @torch.no_grad()
     def constrain(self) -> None:
         """Keep every float where a register holds it."""
@@ -184,6 +193,10 @@ class Cells(nn.Module):
 
 def _synapses(linear, choice: Choice, key, largest: int, trained: bool) -> Synapses:
     return KINDS[type(linear)](linear, choice.scale, choice.weights[key], choice.bits, largest, trained)
+
+
+def _rms(*values: torch.Tensor) -> float:
+    return float(torch.cat([v.detach().flatten() for v in values]).square().mean().sqrt()) or 1.0
 
 
 def _master(scale, floats: np.ndarray, register: np.ndarray, step, trained: bool) -> nn.Parameter:

@@ -1,0 +1,185 @@
+"""Bit-true training: its forward pass is the Program's, its gradients are the surrogate's."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import snntorch as snn
+import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from lavalier import export, simulate
+from lavalier.export.linear_maps import Convolution, Few, Full
+from lavalier.export.populations import Population
+from lavalier.export.quantization import Quantization, quantization
+from lavalier.export.rounding import Choice, Rounded
+from lavalier.models.digits import DigitNet
+from lavalier.simulate import Conv, Program, Sparse, reference
+from lavalier.simulate.errors import BadInput, Unsupported
+from lavalier.simulate.network import network_of
+from lavalier.simulate.neurons import ALIF, LI, LIF, PLIF, LIFNoReset, LIFSubtract
+from lavalier.simulate.synapses import weight_step
+from lavalier.train.bit_true import BitTrue
+from lavalier.train.synapses import through
+from lavalier.train.unrolling import run_all
+from lavalier.train.speech import speech_clips
+
+from .programs import events, programs
+from .test_quantize import network, spikes
+
+TRAINED = ("weights", "biases", "thresholds", "decays")
+SENDING = (LIF, PLIF, LIFSubtract, LIFNoReset)
+
+
+def as_quantization(program: Program, rng: np.random.Generator) -> Quantization:
+    """Return floats that a Program may have come from: what a drawn one needs to be trained."""
+    floats, choices, connections = [], {}, []
+    neurons = {name: simple(neuron) for name, neuron in program.populations.items()}
+    for name, neuron in neurons.items():
+        bits = int(rng.integers(1, 9))
+        incoming = [on_bits(c, bits) for c in program.incoming(name)]
+        connections += incoming
+        alike = any(isinstance(c, Conv) for c in incoming)
+        scale = np.exp(rng.uniform(-3, 3, 1 if alike else neuron.size)) * np.ones(neuron.size)
+        keys = [(c.source, c.delay) for c in incoming]
+        maps = {k: linear(c).scaled(1 / scale) for k, c in zip(keys, incoming, strict=True)}
+        integers = {k: Rounded(c.values, c.weight_exp) for k, c in zip(keys, incoming, strict=True)}
+        kept = {"alpha": (4095 - neuron.du.ravel()) / 4096, "beta": 1 - neuron.dv.ravel() / 4096}
+        threshold = None if isinstance(neuron, LI) else neuron.vth.ravel() / scale
+        p = Population(name, neuron.shape, **kept, threshold=threshold, bias=neuron.bias.ravel() / 64 / scale, weights=maps)
+        floats.append(p)
+        choices[name] = Choice(scale, integers, bits)
+    made = Program(program.inputs, neurons, tuple(connections), program.outputs, program.dt)
+    return Quantization(network_of(network(0)), floats, choices, made)
+
+
+def simple(neuron):
+    """Return a neuron that starts at rest."""
+    return replace(neuron, u0=0, v0=0)
+
+
+def on_bits(c, bits: int):
+    """Return a connection with mixed signs and some bits."""
+    step = weight_step(bits)
+    weights = c.weights
+    values = np.clip(np.rint(c.values / step) * step, -256, 256 - step).astype(int)
+    weights = csr_array((values, weights.indices, weights.indptr), shape=weights.shape) if isinstance(c, Sparse) else values
+    return replace(c, weights=weights, num_weight_bits=bits, sign_mode="mixed")
+
+
+def linear(c):
+    """Return a connection as a map in units of a_in."""
+    values = np.ldexp(c.values.astype(float), c.weight_exp)
+    if isinstance(c, Sparse):
+        return Few(csr_array((values, c.weights.indices, c.weights.indptr), shape=c.shape))
+    if isinstance(c, Conv):
+        return Convolution(values, c.input_shape, c._windows(), c.groups)
+    return Full(values)
+
+
+def assert_runs(module: BitTrue, program: Program, x: dict[str, np.ndarray]) -> None:
+    """Every u, v and s of the module is what the law says of a Program."""
+    names = tuple(program.populations)
+    law = reference.run(program, x, names)
+    states = module.states({name: torch.from_numpy(values) for name, values in x.items()})
+    for name in names:
+        assert np.array_equal(states[name].u.numpy(), law.u[name]), name
+        assert np.array_equal(states[name].v.numpy(), law.v[name]), name
+        if program.sends(name):
+            assert np.array_equal(states[name].s.numpy(), law.spikes[name]), name
+
+
+def shaken(module: BitTrue, rng: np.random.Generator, size: float) -> None:
+    """Move every float, as an optimizer might."""
+    with torch.no_grad():
+        for values in module.parameters():
+            step = torch.from_numpy(rng.normal(0, size, values.shape))
+            values += step * (values.abs().mean() + 1e-3)
+    module.constrain()
+
+
+@given(st.data(), programs(kinds=SENDING), st.sampled_from([1e-4, 0.03, 1.0, 1e3]), st.integers(0, 99))
+@settings(deadline=None, max_examples=40, phases=[Phase.generate])
+def test_the_forward_pass_is_the_program_whatever_the_parameters(data, program, size, seed):
+    rng = np.random.default_rng(seed)
+    made = as_quantization(program, rng)
+    module = BitTrue(made, train=TRAINED)
+    x = data.draw(events(made.program))
+    assert_runs(module, made.program, x)
+    shaken(module, rng, size)
+    assert_runs(module, module.program(), x)
+
+
+def slow_outputs(module: BitTrue, x: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the outputs again, in float64 and step by step: integers from the module, gradients from autograd."""
+    cells = list(module._cells())
+    with torch.no_grad():
+        known = run_all(cells, module._events(x))
+    batch, steps = next(iter(x.values())).shape[:2]
+    sent = {name: [e.double().flatten(1) for e in values.unbind(1)] for name, values in x.items()}
+    sent |= {c.name: [] for c in cells}
+    zero = {c.name: torch.zeros(batch, len(c.scale), dtype=torch.float64) for c in cells}
+    us, vs = ({c.name: [zero[c.name]] for c in cells} for _ in range(2))
+    registers = {c.name: {n: r.double() for n, r in c.registers().items()} for c in cells}
+    matrices = {c.name: [dense(s, places_of(module, c.name, k)) for k, s in zip(c.keys, c.synapses)] for c in cells}
+    for t in range(steps):
+        for c in cells:
+            r, form, ran = registers[c.name], c.form, known[c.name]
+            a_in = zero[c.name]
+            for (source, delay), matrix, s in zip(c.keys, matrices[c.name], c.synapses, strict=True):
+                if delay <= t:
+                    a_in = a_in + sent[source][t - delay] @ matrix.T * 2.0**s.exp
+            fired = sent[c.name][-1].detach() if t else zero[c.name]
+            before = vs[c.name][-1] * (1 - fired) if form.clears else vs[c.name][-1]
+            u = through(us[c.name][-1] * r["left_u"] / 4096 + 64 * a_in, ran.u[:, t].double())
+            v = before * r["left_v"] / 4096 + u + r["bias"] - form.drops * fired * 64 * r["vth"]
+            v = torch.where(ran.v[:, t].abs() < 2**23 - 1, v, v.detach())
+            v = through(v, ran.v[:, t].double())
+            x_s = (v - 64 * r["vth"]) / torch.from_numpy(form.width).double()
+            spike = through(x_s / (1 + form.slope * x_s.abs()), ran.s[:, t].double())
+            us[c.name].append(u)
+            vs[c.name].append(v)
+            sent[c.name].append(spike)
+    found = {c.name: (sent if c.form.sends else vs)[c.name][-steps:] for c in cells}
+    outputs = module.program().outputs
+    units = {c.name: 1 if c.form.sends else 64 * c.scale for c in cells}
+    return {name: torch.stack(found[name], 1) / units[name] for name in outputs}
+
+
+def places_of(module: BitTrue, name: str, key) -> np.ndarray:
+    """Return which stored weight each entry of a dense matrix is, from 1; 0 is none."""
+    made = module._quantization
+    (p,) = (p for p in made.floats if p.name == name)
+    stored = p.weights[key].scaled(made.choices[name].scale)
+    matrix = stored.replaced(1.0 + np.arange(stored.stored.size).reshape(stored.stored.shape)).matrix
+    return (matrix if isinstance(matrix, np.ndarray) else matrix.toarray()).astype(int)
+
+
+def dense(synapses, places: np.ndarray) -> torch.Tensor:
+    stored = torch.cat([torch.zeros(1), synapses.integers().flatten()]).double()
+    return stored[torch.from_numpy(places)]
+
+
+@given(st.data(), programs(kinds=SENDING), st.integers(0, 99))
+@settings(deadline=None, max_examples=40, phases=[Phase.generate])
+def test_gradients_are_those_of_the_surrogate_step_by_step(data, program, seed):
+    rng = np.random.default_rng(seed)
+    module = BitTrue(as_quantization(program, rng), train=TRAINED, slope=float(rng.uniform(0.5, 10)))
+    shaken(module, rng, 0.1)
+    x = {name: torch.from_numpy(v).float() for name, v in data.draw(events(module.program())).items()}
+    quick = module(x)
+    quick = quick if isinstance(quick, dict) else {module.program().outputs[0]: quick}
+    slow = slow_outputs(module, x)
+    aims = {name: torch.from_numpy(rng.normal(size=o.shape)) for name, o in quick.items()}
+    assert quick.keys() == slow.keys()
+    gradients = []
+    for outputs in (quick, slow):
+        module.zero_grad()
+        sum((outputs[n].double().flatten() * aims[n].flatten()).sum() for n in aims).backward()
+        learning = ((n, p) for n, p in module.named_parameters() if p.requires_grad)
+        gradients.append({n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in learning})
+    for name, values in gradients[0].items():
+        other = gradients[1][name]
+        assert torch.allclose(values, other, rtol=1e-3, atol=1e-4 * float(torch.linalg.vector_norm(other))), name
