@@ -3,31 +3,25 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
-import snntorch as snn
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from lavalier import export, simulate
 from lavalier.export.linear_maps import Convolution, Few, Full
 from lavalier.export.populations import Population
-from lavalier.export.quantization import Quantization, quantization
+from lavalier.export.quantization import Quantization
 from lavalier.export.rounding import Choice, Rounded
-from lavalier.models.digits import DigitNet
 from lavalier.simulate import Conv, Program, Sparse, reference
-from lavalier.simulate.errors import BadInput, Unsupported
 from lavalier.simulate.network import network_of
-from lavalier.simulate.neurons import ALIF, LI, LIF, PLIF, LIFNoReset, LIFSubtract
+from lavalier.simulate.neurons import LI, LIF, PLIF, LIFNoReset, LIFSubtract
 from lavalier.simulate.synapses import weight_step
 from lavalier.train.bit_true import BitTrue
 from lavalier.train.synapses import through
 from lavalier.train.unrolling import run_all
-from lavalier.train.speech import speech_clips
 
 from .programs import events, programs
-from .test_quantize import network, spikes
+from .test_quantize import network
 
 TRAINED = ("weights", "biases", "thresholds", "decays")
 SENDING = (LIF, PLIF, LIFSubtract, LIFNoReset)
@@ -48,7 +42,14 @@ def as_quantization(program: Program, rng: np.random.Generator) -> Quantization:
         integers = {k: Rounded(c.values, c.weight_exp) for k, c in zip(keys, incoming, strict=True)}
         kept = {"alpha": (4095 - neuron.du.ravel()) / 4096, "beta": 1 - neuron.dv.ravel() / 4096}
         threshold = None if isinstance(neuron, LI) else neuron.vth.ravel() / scale
-        p = Population(name, neuron.shape, **kept, threshold=threshold, bias=neuron.bias.ravel() / 64 / scale, weights=maps)
+        p = Population(
+            name,
+            neuron.shape,
+            **kept,
+            threshold=threshold,
+            bias=neuron.bias.ravel() / 64 / scale,
+            weights=maps,
+        )
         floats.append(p)
         choices[name] = Choice(scale, integers, bits)
     made = Program(program.inputs, neurons, tuple(connections), program.outputs, program.dt)
@@ -65,7 +66,11 @@ def on_bits(c, bits: int):
     step = weight_step(bits)
     weights = c.weights
     values = np.clip(np.rint(c.values / step) * step, -256, 256 - step).astype(int)
-    weights = csr_array((values, weights.indices, weights.indptr), shape=weights.shape) if isinstance(c, Sparse) else values
+    weights = (
+        csr_array((values, weights.indices, weights.indptr), shape=weights.shape)
+        if isinstance(c, Sparse)
+        else values
+    )
     return replace(c, weights=weights, num_weight_bits=bits, sign_mode="mixed")
 
 
@@ -113,7 +118,7 @@ def test_the_forward_pass_is_the_program_whatever_the_parameters(data, program, 
 
 
 def slow_outputs(module: BitTrue, x: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the outputs again, in float64 and step by step: integers from the module, gradients from autograd."""
+    """Return the outputs in float64, step by step: integers from the module, gradients from autograd."""
     cells = list(module._cells())
     with torch.no_grad():
         known = run_all(cells, module._events(x))
@@ -123,7 +128,10 @@ def slow_outputs(module: BitTrue, x: dict[str, torch.Tensor]) -> dict[str, torch
     zero = {c.name: torch.zeros(batch, len(c.scale), dtype=torch.float64) for c in cells}
     us, vs = ({c.name: [zero[c.name]] for c in cells} for _ in range(2))
     registers = {c.name: {n: r.double() for n, r in c.registers().items()} for c in cells}
-    matrices = {c.name: [dense(s, places_of(module, c.name, k)) for k, s in zip(c.keys, c.synapses)] for c in cells}
+    matrices = {
+        c.name: [dense(s, places_of(module, c.name, k)) for k, s in zip(c.keys, c.synapses, strict=True)]
+        for c in cells
+    }
     for t in range(steps):
         for c in cells:
             r, form, ran = registers[c.name], c.form, known[c.name]
@@ -182,4 +190,6 @@ def test_gradients_are_those_of_the_surrogate_step_by_step(data, program, seed):
         gradients.append({n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in learning})
     for name, values in gradients[0].items():
         other = gradients[1][name]
-        assert torch.allclose(values, other, rtol=1e-3, atol=1e-4 * float(torch.linalg.vector_norm(other))), name
+        assert torch.allclose(values, other, rtol=1e-3, atol=1e-4 * float(torch.linalg.vector_norm(other))), (
+            name
+        )

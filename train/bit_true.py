@@ -1,7 +1,7 @@
 """Bit-true training: a module whose forward pass is the Program's integer arithmetic.
 
-Float weights stand behind the integers; every forward rounds them anew, and gradients pass the rounding as if it
-were not there. Scales, exponents and bits are those of the quantization.
+Float weights stand behind the integers; every forward rounds them anew, and gradients pass the rounding as if
+it were not there. Scales, exponents and bits are those of the quantization.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -39,8 +39,8 @@ class BitTrue(nn.Module):
     Unsupported
         No gradient is known for a type of neurons.
 
-    Source: fast sigmoid, Zenke and Ganguli 2018, Neural Computation 30:1514; straight-through rounding, Bengio et
-    al. 2013, arXiv:1308.3432.
+    Source: fast sigmoid, Zenke and Ganguli 2018, Neural Computation 30:1514; straight-through rounding,
+    Bengio et al. 2013, arXiv:1308.3432.
     """
 
     def __init__(
@@ -69,7 +69,8 @@ class BitTrue(nn.Module):
 
         Parameters
         ----------
-        x : whole numbers (batch, steps, *shape), or {input name: tensor}
+        x : tensor, or {input name: tensor}
+            Whole numbers (batch, steps, *shape).
 
         Returns
         -------

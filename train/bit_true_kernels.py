@@ -1,8 +1,8 @@
 """Compiled time: every step of a population in the chip's integers, and the way back for its gradients.
 
-What depends on one step alone (synapses, rounding) is done for all steps at once, elsewhere. The arithmetic is
-that of `simulate/kernels.py`; gradients take rounding and wrapping for the identity, and a reset for a constant,
-as snnTorch does.
+What depends on one step alone (synapses, rounding) is done for all steps at once, elsewhere. The arithmetic
+is that of `simulate/kernels.py`; gradients take rounding and wrapping for the identity, and a reset for a
+constant, as snnTorch does.
 """
 
 import numpy as np
@@ -30,8 +30,8 @@ def advance(a_in, u0, v0, s0, left_u, left_v, bias, vth, strict, sends, clears, 
         Whether it spikes above its threshold only; whether it spikes; whether a spike clears v, or takes the
         threshold from it one step later.
     u, v, s : float (batch, steps, n)
-        Receive whole numbers: u, v before its reset, and spikes. Float32 holds v; and u, unless it has wrapped
-        once and is still outside its range.
+        Receive whole numbers: u, v before its reset, and spikes. Float32 holds v; and u, unless it has
+        wrapped once and is still outside its range.
     """
     batch, steps, n = a_in.shape
     above = np.empty(n, np.int32)

@@ -139,7 +139,11 @@ class Cells(nn.Module):
         """Return left_u, left_v, bias and vth, as the chip holds them."""
         bias = UNIT * self.scale * self.bias
         step = 2.0 ** _exponent(bias)
-        exact = {"alpha": DECAY_ONE * self.alpha, "beta": DECAY_ONE * self.beta, "vth": self.scale * self.threshold}
+        exact = {
+            "alpha": DECAY_ONE * self.alpha,
+            "beta": DECAY_ONE * self.beta,
+            "vth": self.scale * self.threshold,
+        }
         whole = {name: through(x, torch.round(x)) for name, x in exact.items()}
         bias = through(bias, torch.round(bias / step) * step)
         return {"left_u": whole["alpha"], "left_v": whole["beta"], "bias": bias, "vth": whole["vth"]}
@@ -202,7 +206,7 @@ def _rms(*values: torch.Tensor) -> float:
 def _master(scale, floats: np.ndarray, register: np.ndarray, step, trained: bool) -> nn.Parameter:
     """Return floats that round to a register: as they are, or as near as they may be."""
     begin = np.clip(floats * scale, register - EDGE * step, register + EDGE * step) / scale
-    return nn.Parameter(torch.tensor(begin, dtype=torch.float32), trained)
+    return nn.Parameter(torch.tensor(begin, dtype=torch.float32), requires_grad=trained)  # type: ignore[return-value]
 
 
 def _most(left: np.ndarray) -> torch.Tensor:

@@ -78,7 +78,7 @@ def train_digits(
     check_folder(out, force, resume)
     train, test = load_splits(data, seed)
     settings = Settings(epochs=epochs, seed=seed)
-    decisive = {**asdict(settings), "data": _digest(train)}
+    decisive = {**asdict(settings), "data": digest(train)}
     check_resumed(out, decisive) if resume else start_run(out, decisive, WRITES)
 
     torch.manual_seed(seed)
@@ -118,7 +118,7 @@ def load_splits(data: Path | None, seed: int) -> tuple[Clips, Clips]:
     return load_recordings(data, "train"), load_recordings(data, "test")
 
 
-def _digest(clips):
+def digest(clips):
     """Fingerprint of events and labels."""
     return hashlib.sha256(clips.events.tobytes() + clips.labels.tobytes()).hexdigest()[:16]
 

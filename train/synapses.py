@@ -17,7 +17,9 @@ from ..export.rounding import Rounded
 from ..simulate.synapses import LARGEST, weight_step
 from .bit_true_kernels import entry_gradients
 
-EDGE = 0.49  # how far from its integer a weight, bias, threshold or decay begins at most, in steps of its grid
+EDGE = (
+    0.49  # how far from its integer a weight, bias, threshold or decay begins at most, in steps of its grid
+)
 FLOAT32, INT32 = 2**24, 2**31  # up to here whole numbers are exact
 
 
@@ -105,7 +107,7 @@ class Synapses(nn.Module, ABC):
         return Rounded(self.integers().detach().numpy().astype(np.int64), self.exp)
 
     def arriving(self, events: torch.Tensor, integers: torch.Tensor) -> torch.Tensor:
-        """Return a_in (moments, n_out) of events (moments, n_in); exact: the sum is shifted, rounding down."""
+        """Return a_in (moments, n_out) of events (moments, n_in); exact: sums are shifted, rounding down."""
         exact = torch.float32 if self.reach < FLOAT32 else torch.float64
         total = self._product(events.to(exact), integers.to(exact))
         if self.reach >= INT32:
@@ -156,8 +158,8 @@ class FewSynapses(Synapses):
     def _fan_in(self, linear: Few) -> int:
         return int(np.diff(linear.values.indptr).max(initial=0))
 
-    def _product(self, events, weights):
-        return _SparseProduct.apply(events, weights, self._places)
+    def _product(self, events, weights) -> torch.Tensor:
+        return _SparseProduct.apply(events, weights, self._places)  # type: ignore[return-value]
 
 
 class _SparseProduct(torch.autograd.Function):
@@ -189,7 +191,7 @@ def _filled(places: csr_array, entries: torch.Tensor) -> csr_array:
 
 
 class ConvSynapses(Synapses):
-    """A kernel (channels out, channels in / groups, *kernel); products of patches, so that sums stay exact."""
+    """A kernel (channels out, channels in / groups, *kernel); products of patches keep sums exact."""
 
     def _scale_of_each(self, linear: Convolution, scale):
         self._groups, self._shape, self._windows = linear.groups, linear.shape, linear.windows
@@ -203,7 +205,9 @@ class ConvSynapses(Synapses):
         moments, where = len(events), self._windows
         flat = (1,) * (3 - len(self._shape))  # one axis is an image one pixel high
         image = events.reshape(moments, self._shape[0], *flat, *self._shape[1:])
-        sizes = [(*ones, *n) for n, ones in ((where.kernel, flat), (where.dilation, flat), (where.stride, flat))]
+        sizes = [
+            (*ones, *n) for n, ones in ((where.kernel, flat), (where.dilation, flat), (where.stride, flat))
+        ]
         padding = (*(0,) * len(flat), *where.before)
         patches = functional.unfold(image, sizes[0], sizes[1], padding, sizes[2])
         patches = patches.reshape(moments, self._groups, -1, patches.shape[2])
