@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from lavalier import deploy, export
 from lavalier.export.quantization import quantization
-from lavalier.models.digits import DigitNet, load
+from lavalier.models.digits import load
 from lavalier.models.log_mel import STEP_S
 from lavalier.models.readout import decide
 from lavalier.simulate import Program, run
@@ -31,13 +31,13 @@ from .measure import ROUNDS, Figure, point, ratio, times_in_turn
 BATCH = 128
 SEEDS = (0, 1, 2)
 DEPLOYED = 0  # the seed whose bit-true Program runs on Lava
-# a float layer's step, as `DigitNet.step_sizes` counts it, that is as large a share of its weights as bit-true's
+# a step of `DigitNet.step_sizes` that is as large a share of the weights as a bit-true one
 FLOAT_SHARE = 0.2
 TABLE = Path(__file__).with_name("fine_tuning.json")
 
 
 def step_time(data: Path | None) -> Iterator[Figure]:
-    """One step of training on a batch: bit-true, and the float module it came from; one thread, as in `fit`."""
+    """One step on a batch, bit-true and of the float module it came from; one thread, as in `fit`."""
     train, _ = load_splits(data, 0)
     net = shipped()
     module = BitTrue(quantization(_exported(net, train), spread(train.events, CALIBRATION_CLIPS)))
@@ -68,18 +68,21 @@ def accuracy(data: Path | None) -> Iterator[Figure]:
     """Recordings that integers lose, before and after fine-tuning, over three seeds; needs --data."""
     if data is None:
         raise BadInput("bit-true accuracy is measured on recordings: give --data")
-    runs, mismatches = {}, None
+    train, test = load_splits(data, 0)
+    runs: dict[int, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
+    mismatches = None
     for seed in SEEDS:
-        train, test = load_splits(data, seed)
         networks, programs = _networks(data, seed, train)
         right = {
-            n: decide(run(network, test.events).output) == test.labels for n, network in networks.items()
+            k: decide(run(network, test.events).output) == test.labels for k, network in networks.items()
         }
         runs[seed] = {name: (right[name], right[BEFORE[name]]) for name in right}
         if seed == DEPLOYED and deploy.missing("cpu") is None:
             mismatches = _mismatches(programs, test)
     names = np.array(test.names)
-    write_json(TABLE, [_row(seed, name, *runs[seed][name], names) for seed in SEEDS for name in runs[seed]])
+    write_json(
+        TABLE, [_row(s, name, *pair, names) for s, found in runs.items() for name, pair in found.items()]
+    )
     n = len(SEEDS) * len(names)
     of = f"{n} decisions, {data.name}, seeds {SEEDS[0]} to {SEEDS[-1]}"
 

@@ -1,28 +1,40 @@
 """Bit-true training: its forward pass is the Program's, its gradients are the surrogate's."""
 
+import copy
 from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
+import pytest
+import snntorch as snn
 import torch
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
+from torch import nn
+from torch.nn import functional
 
+from lavalier import export
 from lavalier.export.linear_maps import Convolution, Few, Full
 from lavalier.export.populations import Population
-from lavalier.export.quantization import Quantization
+from lavalier.export.quantization import Quantization, quantization
 from lavalier.export.rounding import Choice, Rounded
+from lavalier.models.digits import load
 from lavalier.simulate import Conv, Program, Sparse, reference
+from lavalier.simulate.errors import BadInput, Unsupported
 from lavalier.simulate.network import network_of
-from lavalier.simulate.neurons import LI, LIF, PLIF, LIFNoReset, LIFSubtract
+from lavalier.simulate.neurons import ALIF, LI, LIF, PLIF, LIFNoReset, LIFSubtract
 from lavalier.simulate.synapses import weight_step
 from lavalier.train.bit_true import BitTrue
+from lavalier.train.speech import speech_clips
 from lavalier.train.synapses import through
 from lavalier.train.unrolling import run_all
 
 from .programs import events, programs
-from .test_quantize import network
+from .test_quantize import network, spikes
 
+SHIPPED = Path(str(files("lavalier.models") / "digits.pt"))
 TRAINED = ("weights", "biases", "thresholds", "decays")
 SENDING = (LIF, PLIF, LIFSubtract, LIFNoReset)
 
@@ -106,7 +118,7 @@ def shaken(module: BitTrue, rng: np.random.Generator, size: float) -> None:
 
 
 @given(st.data(), programs(kinds=SENDING), st.sampled_from([1e-4, 0.03, 1.0, 1e3]), st.integers(0, 99))
-@settings(deadline=None, max_examples=40, phases=[Phase.generate])
+@settings(max_examples=40)
 def test_the_forward_pass_is_the_program_whatever_the_parameters(data, program, size, seed):
     rng = np.random.default_rng(seed)
     made = as_quantization(program, rng)
@@ -171,7 +183,7 @@ def dense(synapses, places: np.ndarray) -> torch.Tensor:
 
 
 @given(st.data(), programs(kinds=SENDING), st.integers(0, 99))
-@settings(deadline=None, max_examples=40, phases=[Phase.generate])
+@settings(max_examples=40)
 def test_gradients_are_those_of_the_surrogate_step_by_step(data, program, seed):
     rng = np.random.default_rng(seed)
     module = BitTrue(as_quantization(program, rng), train=TRAINED, slope=float(rng.uniform(0.5, 10)))
@@ -193,3 +205,125 @@ def test_gradients_are_those_of_the_surrogate_step_by_step(data, program, seed):
         assert torch.allclose(values, other, rtol=1e-3, atol=1e-4 * float(torch.linalg.vector_norm(other))), (
             name
         )
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_it_begins_as_the_quantized_program(bits):
+    made = quantization(network(bits), spikes(), bits)
+    assert BitTrue(made).program() == made.program
+
+
+def snntorch_modules() -> dict[str, nn.Module]:
+    torch.manual_seed(0)
+    zero = {"reset_mechanism": "zero", "reset_delay": False, "init_hidden": True}
+    subtract = {"init_hidden": True}
+    recurrent = {**zero, "all_to_all": True, "linear_features": 9}
+    return {
+        "zero": nn.Sequential(nn.Linear(12, 9), snn.Leaky(0.9, **zero)),
+        "subtract": nn.Sequential(nn.Linear(12, 9), snn.Leaky(0.9, **subtract)),
+        "cuba": nn.Sequential(nn.Linear(12, 9, bias=False), snn.Synaptic(0.7, 0.9, **zero)),
+        "recurrent": nn.Sequential(nn.Linear(12, 9), snn.RLeaky(0.9, **recurrent)),
+        "slow": nn.Sequential(nn.Linear(12, 9), snn.Leaky(0.999, **zero)),
+    }
+
+
+@pytest.mark.parametrize("name", snntorch_modules())
+def test_networks_of_snntorch_run_and_learn_as_their_programs(name):
+    x = spikes()
+    graph = export.from_torch(snntorch_modules()[name], torch.from_numpy(x).float())
+    module = BitTrue(quantization(graph, x), train=TRAINED)
+    rng = np.random.default_rng(0)
+    rate = (torch.arange(9) % 3 + 1) / 8
+    optimizer = torch.optim.Adam([{"params": p, "lr": 0.03 * size} for p, size in module.step_sizes()])
+    losses = []
+    for _ in range(40):
+        loss = (module(torch.from_numpy(x)).mean((0, 1)) - rate).square().sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        module.constrain()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+    assert_runs(module, module.program(), {"input": x})
+    shaken(module, rng, 0.3)
+    assert_runs(module, module.program(), {"input": x})
+
+
+def test_the_output_and_the_gradients_are_in_the_units_of_the_float_network():
+    clips = speech_clips(64, 0, "train")
+    net = load(SHIPPED)
+    graph = export.from_torch(net, clips.events[:20], dt=0.01)
+    module = BitTrue(quantization(graph, clips.events))
+    x, y = torch.from_numpy(clips.events).float(), torch.from_numpy(clips.labels)
+    losses = []
+    for trained in (net, module):
+        losses.append(functional.cross_entropy(trained(x).mean(1), y, label_smoothing=0.1))
+        losses[-1].backward()
+    assert losses[1].item() == pytest.approx(losses[0].item(), rel=0.02)
+    for linear, cells in zip((net.fc1, net.fc2, net.fc3), module.cells, strict=True):
+        for theirs, ours in ((linear.weight, cells.synapses[0].weights), (linear.bias, cells.bias)):
+            a, b = theirs.grad.flatten(), ours.grad.flatten()
+            assert functional.cosine_similarity(a, b, dim=0) > 0.8
+            assert 0.7 < b.norm() / a.norm() < 1.4
+
+
+def test_whatever_a_step_does_the_program_is_legal():
+    module = BitTrue(quantization(network(0), spikes()), train=TRAINED)
+    for sign in (1, -1):
+        with torch.no_grad():
+            for values in module.parameters():
+                values += sign * 1e9
+        module.constrain()
+        program = module.program()
+        assert_runs(module, program, {"in": spikes()[:2, :10]})
+    assert (program.populations["a"].dv == 4096).all() and (program.populations["a"].vth == 0).all()
+    assert (program.incoming("a")[0].weights == -256).all()
+
+
+def test_only_what_is_to_be_trained_learns():
+    made = quantization(network(0), spikes())
+    for name, kinds in (("weights", {"weights"}), ("thresholds", {"threshold"}), ("decays", {"beta"})):
+        module = BitTrue(made, train=[name])
+        learning = {n.rsplit(".", 1)[1] for n, p in module.named_parameters() if p.requires_grad}
+        assert learning == kinds
+        assert {id(p) for group, _ in module.step_sizes() for p in group} == {
+            id(p) for p in module.parameters() if p.requires_grad
+        }
+
+
+def test_a_copy_is_a_network_of_its_own():
+    module = BitTrue(quantization(network(0), spikes()))
+    other = copy.deepcopy(module)
+    shaken(other, np.random.default_rng(0), 0.5)
+    assert other.program() != module.program() == BitTrue(quantization(network(0), spikes())).program()
+    other.load_state_dict(module.state_dict())
+    assert other.program() == module.program()
+
+
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        (torch.zeros(2, 5, 11), r"x for 'in' is \(2, 5, 11\), not \(batch, steps, \*\(12,\)\)"),
+        (torch.full((2, 5, 12), 0.5), "x for 'in' must hold whole numbers, 0 to 1"),
+        (torch.full((2, 5, 12), 2.0), "x for 'in' must hold whole numbers, 0 to 1"),
+        (torch.full((2, 5, 12), -1.0), "x for 'in' must hold whole numbers, 0 to 1"),
+        (torch.full((2, 5, 12), torch.nan), "x for 'in' must hold whole numbers, 0 to 1"),
+        ({"other": torch.zeros(2, 5, 12)}, "x is for other; the inputs are in"),
+    ],
+)
+def test_what_is_no_input_is_refused(x, message):
+    module = BitTrue(quantization(network(0), spikes()))
+    with pytest.raises(BadInput, match=message):
+        module(x)
+
+
+def test_what_cannot_be_trained_is_refused():
+    made = quantization(network(0), spikes())
+    with pytest.raises(BadInput, match="train = .'delays'.: must be of weights, biases, thresholds, decays"):
+        BitTrue(made, train=["delays"])
+    with pytest.raises(BadInput, match="slope = 0: must be a positive number"):
+        BitTrue(made, slope=0)
+    neurons = dict(made.program.populations) | {"a": ALIF((10,), vth=5)}
+    program = replace(made.program, populations=neurons)
+    with pytest.raises(Unsupported, match="'a': no bit-true training of ALIF yet"):
+        BitTrue(replace(made, program=program))

@@ -33,8 +33,9 @@ def load_labeled(path: str | Path) -> tuple[Clips, Clips | None]:
     """
     path = Path(path)
     try:
-        held = np.load(path, allow_pickle=False)
-        arrays = {} if isinstance(held, np.ndarray) else {name: held[name] for name in held.files}
+        with open(path, "rb") as file:
+            held = np.load(file, allow_pickle=False)
+            arrays = {} if isinstance(held, np.ndarray) else {name: held[name] for name in held.files}
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such file") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
