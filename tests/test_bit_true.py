@@ -28,7 +28,7 @@ from lavalier.simulate.neurons import ALIF, LI, LIF, PLIF, LIFNoReset, LIFSubtra
 from lavalier.simulate.synapses import weight_step
 from lavalier.train.bit_true import BitTrue
 from lavalier.train.speech import speech_clips
-from lavalier.train.synapses import through
+from lavalier.train.straight_through import through
 from lavalier.train.unrolling import run_all
 
 from .programs import events, programs
@@ -215,9 +215,9 @@ def test_it_begins_as_the_quantized_program(bits):
 
 def snntorch_modules() -> dict[str, nn.Module]:
     torch.manual_seed(0)
-    zero = {"reset_mechanism": "zero", "reset_delay": False, "init_hidden": True}
-    subtract = {"init_hidden": True}
-    recurrent = {**zero, "all_to_all": True, "linear_features": 9}
+    zero: dict = {"reset_mechanism": "zero", "reset_delay": False, "init_hidden": True}
+    subtract: dict = {"init_hidden": True}
+    recurrent: dict = {**zero, "all_to_all": True, "linear_features": 9}
     return {
         "zero": nn.Sequential(nn.Linear(12, 9), snn.Leaky(0.9, **zero)),
         "subtract": nn.Sequential(nn.Linear(12, 9), snn.Leaky(0.9, **subtract)),

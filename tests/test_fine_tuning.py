@@ -181,7 +181,7 @@ def test_a_damaged_file_of_samples_is_refused(task, content):
 )
 def test_wrong_use_is_one_line_and_writes_nothing(task, capsys, words, code, message):
     files = {"GRAPH": str(task / "graph.nir"), "TASK": str(task / "task.npz")}
-    assert main([files.get(word, word) for word in words] + ["--out", str(task / "run")]) == code
+    assert main([*(files.get(word) or word for word in words), "--out", str(task / "run")]) == code
     said = capsys.readouterr().err
     assert message in said and (code == 2 or said.count("\n") == 1)
     assert not (task / "run").exists()

@@ -14,7 +14,8 @@ from ..export.quantization import Quantization, connections_of
 from ..simulate.errors import BadInput
 from ..simulate.program import Program
 from ..simulate.ranges import UNIT
-from .cells import TRAINED, Cells, State
+from .cells import TRAINED, Cells
+from .steps import State
 from .unrolling import run_all
 
 SLOPE = 5.0  # as models/digits has it
@@ -41,6 +42,18 @@ class BitTrue(nn.Module):
 
     Source: fast sigmoid, Zenke and Ganguli 2018, Neural Computation 30:1514; straight-through rounding,
     Bengio et al. 2013, arXiv:1308.3432.
+
+    >>> import nir
+    >>> from ..export.quantization import quantization
+    >>> integrator = nir.LI(tau=np.array([2e-3]), r=np.array([2.0]), v_leak=np.zeros(1))
+    >>> nodes = {"in": nir.Input(np.array([2])), "w": nir.Linear(np.array([[3.0, -1.0]])), "v": integrator}
+    >>> nodes["out"] = nir.Output(np.array([1]))
+    >>> graph = nir.NIRGraph(nodes, [("in", "w"), ("w", "v"), ("v", "out")], metadata={"dt": 1e-3})
+    >>> module = BitTrue(quantization(graph))
+    >>> module(torch.ones(1, 3, 2)).flatten().tolist()
+    [2.0, 3.0, 3.5]
+    >>> module.program().populations["v"].dv
+    array([2048], dtype=int32)
     """
 
     def __init__(

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import torch
 
 from ..simulate.graph import components
-from .cells import Cells, State
+from .cells import Cells
+from .steps import State
 
 
 def run_all(cells: list[Cells], events: Mapping[str, torch.Tensor]) -> dict[str, State]:
