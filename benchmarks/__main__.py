@@ -9,7 +9,7 @@ from pathlib import Path
 from lavalier.simulate.errors import LavalierError
 from lavalier.simulate.files import write_json
 
-from . import digits, interchange, quantization, start
+from . import digits, interchange, quantization, start, training
 from .measure import Disturbed, Figure
 from .speed import against, bound, cost
 
@@ -22,6 +22,8 @@ BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
     "quantization.digits": quantization.digits,
     "export.read_1m_s": interchange.read_1m,
     "export.interpreter_vs_torch": interchange.interpreter_vs_torch,
+    "training.bit_true_vs_float": training.step_time,
+    "training.accuracy": training.accuracy,
     "simulate.vs_snntorch": against.vs_snntorch,
     "simulate.vs_slayer": against.vs_slayer,
     "simulate.vs_lava": against.vs_lava,
@@ -46,6 +48,14 @@ MEASURED_BY = {
     "digits.fixed_loss": "digits.accuracy",
     "digits.lava_mismatches": "digits.accuracy",
     "digits.train_minutes": "digits.accuracy",
+    "train.bit_true_vs_float": "training.bit_true_vs_float",
+    "digits.bit_true": "training.accuracy",
+    "digits.bit_true_lost": "training.accuracy",
+    "digits.bit_true_mismatches": "training.accuracy",
+    "digits.fixed_lost": "training.accuracy",
+    "digits.fixed_4bit": "training.accuracy",
+    "digits.fixed_4bit_lost": "training.accuracy",
+    "digits.quantized_4bit_lost": "training.accuracy",
 }
 
 

@@ -27,7 +27,8 @@ COMPARED = 25
 SEED = 0
 
 
-def _shipped() -> DigitNet:
+def shipped() -> DigitNet:
+    """Return the network that ships."""
     return load(Path(str(files("lavalier.models") / "digits.pt")))
 
 
@@ -39,7 +40,7 @@ def _quantized(net: DigitNet, train: Clips) -> Program:
 def speed(data: Path | None) -> Iterator[Figure]:
     """`fast` against the float snnTorch forward of the same batch, the reference, and Lava."""
     train, test = load_splits(None, SEED)
-    net, x = _shipped().eval(), test.events[:BATCH]
+    net, x = shipped().eval(), test.events[:BATCH]
     program = _quantized(net, train)
     unit = f"times faster than snnTorch's float forward, {BATCH} clips, embedded speech"
     yield from against_snntorch("digits.simulate_vs_snntorch", net, program, x, unit, 8)
@@ -73,7 +74,7 @@ def accuracy(data: Path | None) -> Iterator[Figure]:
     """Float and fixed-point accuracy, and Lava against the reference; trains where --data is given."""
     train, test = load_splits(data, SEED)
     if data is None:
-        net, unit = _shipped(), f"% of {len(test.labels)} embedded clips, shipped weights"
+        net, unit = shipped(), f"% of {len(test.labels)} embedded clips, shipped weights"
     else:
         net, minutes = _trained(data)
         unit = f"% of {len(test.labels)} recordings in {data.name}, seed {SEED}"

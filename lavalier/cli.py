@@ -28,8 +28,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-train_app = typer.Typer(help="Train a network of the collection.", no_args_is_help=True)
-app.add_typer(train_app, name="train")
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File to write.")]
 OutRequired = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
@@ -112,23 +110,57 @@ def demo(
     _print(result.to_json() if as_json else result.to_text())
 
 
-@train_app.command("digits")
-def train_digits(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder.")] = Path("runs/digits"),
+@app.command(no_args_is_help=True)
+@with_policy
+def train(
+    what: Annotated[str, typer.Argument(help="digits, or with --bit-true any NIR graph.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Run folder; default: runs/ and the name.")
+    ] = None,
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    bit_true: Annotated[bool, typer.Option("--bit-true", help="Fine-tune in the chip's integers.")] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Digits to fine-tune (.pt, .nir); default: the run in --out, trained first."
+        ),
+    ] = None,
+    bits: Annotated[int | None, typer.Option(min=1, max=8, help="Bits of a weight; default 8.")] = None,
+    input: Annotated[
+        Path | None, typer.Option("--input", "-i", help="Events x, labels y, x_test, y_test (.npz).")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    *,
+    policy: dict,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Train the digits network and take it to integers."""
+    """Train the digits network and take it to integers; or fine-tune a network in them."""
     _need("torch", "train")
     _need("lightning", "train")
     from lavalier.train.digits import EPOCHS, train_digits
+    from lavalier.train.fine_tuning import DIGITS, FINE, train_bit_true
 
-    metrics = train_digits(out, data, seed, EPOCHS if epochs is None else epochs, force, resume)
-    _print(metrics if as_json else _trained(metrics, out))
+    if what != DIGITS and not Path(what).is_file():
+        raise typer.BadParameter(f"{what} is neither a recipe ({DIGITS}) nor a file", param_hint="WHAT")
+    out = Path("runs") / Path(what).stem if out is None else out
+    if not bit_true:
+        if what != DIGITS or source or bits or input or policy:
+            raise BadInput("a file, --from, --bits, --input and a policy are for fine-tuning: add --bit-true")
+        metrics = train_digits(out, data, seed, EPOCHS if epochs is None else epochs, force, resume)
+        _print(metrics if as_json else _trained(metrics, out))
+        return
+    if data and input:
+        raise BadInput("give --data or --input, not both")
+    if what != DIGITS and source:
+        raise BadInput(f"--from is for {DIGITS}; {what} is fine-tuned itself")
+    epochs = FINE.epochs if epochs is None else epochs
+    metrics = train_bit_true(
+        what, out, source, data, input, bits or 8, seed, epochs, force, resume, policy=policy
+    )
+    _print(metrics if as_json else _fine_tuned(metrics, out))
 
 
 @app.command()
@@ -411,6 +443,19 @@ def _trained(metrics: dict, out: Path) -> str:
     lines.append(f"float accuracy        {100 * metrics['accuracy']:.1f} %")
     lines.append(f"fixed-point accuracy  {100 * metrics['fixed_accuracy']:.1f} %")
     lines.append(f"written: {out} (digits.pt, graph.nir, program.nir, card.json, metrics.json)")
+    return "\n".join(lines) + "\n"
+
+
+def _fine_tuned(metrics: dict, out: Path) -> str:
+    lines = [f"note: {split}: {note}" for split, notes in metrics["notes"].items() for note in notes]
+    others = f"{metrics['n_test']} others" if metrics["n_test"] else "them: there are no others"
+    lines.append(f"trained on {metrics['n_train']} samples, scored on {others}")
+    lines.append(f"float accuracy        {100 * metrics['accuracy']:.1f} %")
+    bits = f"{metrics['weight_bits']}-bit weights"
+    lines.append(f"fixed-point accuracy  {100 * metrics['fixed_accuracy']:.1f} %, {bits}, before fine-tuning")
+    changed = f"{len(metrics['lost'])} lost and {len(metrics['won'])} won against floats"
+    lines.append(f"bit-true accuracy     {100 * metrics['bit_true_accuracy']:.1f} %, {changed}")
+    lines.append(f"written: {out} (program.nir, metrics.json)")
     return "\n".join(lines) + "\n"
 
 

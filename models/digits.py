@@ -89,6 +89,12 @@ class DigitNet(nn.Module):
         for cell in (self.hidden1, self.hidden2, self.readout):
             cell.beta.clamp_(0, MAX_BETA)
 
+    def step_sizes(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Return which parameters are trained in steps of which size."""
+        first = list(self.fc1.parameters())
+        others = [p for p in self.parameters() if all(p is not q for q in first)]
+        return [(first, INPUT_SCALE), (others, 1.0)]
+
 
 def load(path: str | Path) -> DigitNet:
     """Read a trained network; its sizes come from the file.

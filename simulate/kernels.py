@@ -426,8 +426,8 @@ def _put_shifted(a_in, sums, halved, shift, first):
 def _step(a_in, u, v, left_u, left_v, bias, threshold, spikes, n_spikes, active, wraps, uncut):
     """One step of every neuron; the last four count for each neuron, in bytes: no sums across lanes."""
     for j in range(u.size):
-        current = np.int32(_decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
-        wrapped = _wrapped(current)
+        current = np.int32(decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
+        wrapped = wrapped_once(current)
         left, s, total, cut = _updated(wrapped, v[j], left_v[j], bias[j], threshold[j])
         active[j] += np.uint8((u[j] | v[j] | wrapped | cut) != 0)
         wraps[j] += np.uint8(wrapped != current)
@@ -465,11 +465,11 @@ def _step_special(
 ):  # fmt: skip
     """`_step` with a threshold that rises, that goes from v, and rest after a spike."""
     for j in range(u.size):
-        raised = min(np.int32(_decayed(e[j], left_e[j]) + (jump[j] & held[j])), np.int32(V_LIMIT))
+        raised = min(np.int32(decayed(e[j], left_e[j]) + (jump[j] & held[j])), np.int32(V_LIMIT))
         above = np.int32(threshold[j] + raised)
-        current = np.int32(_decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
-        wrapped = _wrapped(current)
-        total = np.int32(np.int32(_decayed(v[j], left_v[j]) + wrapped) + bias[j])
+        current = np.int32(decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
+        wrapped = wrapped_once(current)
+        total = np.int32(np.int32(decayed(v[j], left_v[j]) + wrapped) + bias[j])
         total = np.int32(total - (above & held[j] & drop[j]))
         resting = rest[j] > 0
         total = v[j] if resting else total
@@ -491,9 +491,9 @@ def _step_graded_li(
 ):  # fmt: skip
     """One step of every neuron; what is above the threshold is a message in units of a weight."""
     for j in range(u.size):
-        current = np.int32(_decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
-        wrapped = _wrapped(current)
-        total = np.int32(np.int32(_decayed(v[j], left_v[j]) + wrapped) + bias[j])
+        current = np.int32(decayed(u[j], left_u[j]) + np.int32(a_in[j] << 6))
+        wrapped = wrapped_once(current)
+        total = np.int32(np.int32(decayed(v[j], left_v[j]) + wrapped) + bias[j])
         cut = min(max(total, np.int32(-V_LIMIT)), np.int32(V_LIMIT))
         sent = np.int32(cut >> 6) if cut > threshold[j] else np.int32(0)
         active[j] += np.uint8((u[j] | v[j] | wrapped | cut) != 0)
@@ -517,20 +517,20 @@ def _step_graded_relu(a_in, threshold, messages, n_sent, active, uncut):
 @inlined
 def _updated(u, v, left_v, bias, threshold):
     """One membrane: what is left of v, whether it spiked, v before and after the cut."""
-    total = np.int32(np.int32(_decayed(v, left_v) + u) + bias)
+    total = np.int32(np.int32(decayed(v, left_v) + u) + bias)
     cut = min(max(total, np.int32(-V_LIMIT)), np.int32(V_LIMIT))
     spiked = cut > threshold
     return np.int32(0) if spiked else cut, spiked, total, cut
 
 
 @inlined
-def _wrapped(current):
+def wrapped_once(current):
     w = np.int32(current - 2 * HALF_RANGE) if current > HALF_RANGE else current
     return np.int32(current + 2 * HALF_RANGE) if w <= -HALF_RANGE else w
 
 
 @inlined
-def _decayed(x, left):
+def decayed(x, left):
     # x * left / 4096 toward zero, for every 32-bit x and left <= 4096, without a 64-bit product:
     # the upper 20 bits times left, and the lower 12, which round up where x is negative
     up = np.int32(np.int32(x >> 31) & np.int32(4095))

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from ..export import from_torch, quantize, write
-from ..models.digits import INPUT_SCALE, DigitNet
+from ..models.digits import DigitNet
 from ..models.log_mel import STEP_S
 from ..models.readout import decide
 from ..simulate import run
 from ..simulate.errors import BadInput
 from ..simulate.files import atomic, write_json
+from .augment import augment
 from .clips import CALIBRATION_CLIPS, EXPORT_CLIPS, Clips, spread
 from .fit import classify, fit
 from .learner import Settings
@@ -76,12 +77,12 @@ def train_digits(
         raise BadInput(f"epochs = {epochs}, seed = {seed}; epochs must be at least 1, seed at least 0")
     check_folder(out, force, resume)
     train, test = load_splits(data, seed)
-    settings = Settings(epochs=epochs, seed=seed, input_scale=INPUT_SCALE)
-    decisive = {**asdict(settings), "data": _digest(train)}
+    settings = Settings(epochs=epochs, seed=seed)
+    decisive = {**asdict(settings), "data": digest(train)}
     check_resumed(out, decisive) if resume else start_run(out, decisive, WRITES)
 
     torch.manual_seed(seed)
-    net = fit(DigitNet(), train.events, train.labels, settings, out / "checkpoints", progress)
+    net = fit(DigitNet(), train.events, train.labels, settings, out / "checkpoints", progress, augment)
 
     graph = from_torch(net, train.events[:EXPORT_CLIPS], dt=STEP_S)
     program = quantize(graph, spread(train.events, CALIBRATION_CLIPS))
@@ -117,7 +118,7 @@ def load_splits(data: Path | None, seed: int) -> tuple[Clips, Clips]:
     return load_recordings(data, "train"), load_recordings(data, "test")
 
 
-def _digest(clips):
+def digest(clips):
     """Fingerprint of events and labels."""
     return hashlib.sha256(clips.events.tobytes() + clips.labels.tobytes()).hexdigest()[:16]
 

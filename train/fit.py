@@ -23,7 +23,7 @@ from torch import nn
 
 from ..models.readout import decide
 from ..simulate.errors import BadInput
-from .learner import Learner, Settings
+from .learner import Learner, Settings, Vary
 
 CHECKPOINT = "last.ckpt"
 
@@ -47,14 +47,16 @@ def fit(
     settings: Settings,
     folder: Path,
     progress: bool = True,
+    vary: Vary | None = None,
 ) -> nn.Module:
     """Train a network; go on from the checkpoint in `folder` if there is one.
 
     Parameters
     ----------
     net : module, float (batch, steps, bands) -> (batch, steps, classes)
-        Left as it is; its first child meets the events, its `constrain()` is called after
-        every step, and must keep to a convex set, so that the average stays in it.
+        Left as it is; its `step_sizes()` says how large a step is for which parameters, its
+        `constrain()` is called after every step, and must keep to a convex set, so that the average stays
+        in it.
     events : uint8 (n, steps, bands)
         Training clips.
     labels : int64 (n,)
@@ -65,6 +67,8 @@ def fit(
         Gets `last.ckpt` after every epoch; written nowhere else.
     progress : bool
         Print one line per epoch on stderr.
+    vary : function, optional
+        Draws a variant of every batch, as `augment`.
 
     Returns
     -------
@@ -76,14 +80,15 @@ def fit(
     BadInput
         The checkpoint is damaged.
     """
-    learner = Learner(net, events, labels, settings)
+    learner = Learner(net, events, labels, settings, vary)
+    clips = "clips" if vary is None else "augmented clips"
     checkpoint = ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False)
     with _quiet():
         trainer = Trainer(
             accelerator="cpu",
             devices=1,
             max_epochs=settings.epochs,
-            callbacks=[checkpoint, *([Lines(sys.stderr)] if progress else [])],
+            callbacks=[checkpoint, *([Lines(sys.stderr, clips)] if progress else [])],
             plugins=[AtomicCheckpoints()],
             gradient_clip_val=5.0,
             logger=False,
@@ -144,8 +149,8 @@ class AtomicCheckpoints(TorchCheckpointIO):
 class Lines(Callback):
     """One line per epoch."""
 
-    def __init__(self, file):
-        self.file = file
+    def __init__(self, file, clips):
+        self.file, self.clips = file, clips
 
     def on_train_epoch_start(self, trainer, pl_module):
         self.start = time.monotonic()
@@ -155,7 +160,7 @@ class Lines(Callback):
         seconds = time.monotonic() - self.start
         left = (epochs - epoch) * seconds / 60
         print(
-            f"epoch {epoch:3d}/{epochs}  loss {pl_module.loss:.3f}  augmented clips right"
+            f"epoch {epoch:3d}/{epochs}  loss {pl_module.loss:.3f}  {self.clips} right"
             f" {100 * pl_module.correct:5.1f} %  {seconds:4.1f} s  about {left:.1f} min left",
             file=self.file,
             flush=True,

@@ -5,6 +5,7 @@ It works for any network from events to a readout membrane, and writes nothing.
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch.nn import functional
 
-from .augment import augment
+Vary = Callable[[torch.Tensor, torch.Generator], torch.Tensor]  # events of a batch to a variant of them
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,7 @@ class Settings:
     seed : int
         Of order and augmentation.
     learning_rate : float
-        At its peak, for all but the first layer.
-    input_scale : float
-        The first layer's weights are this much smaller than the others'.
+        At its peak, in the network's `step_sizes`.
     label_smoothing : float, 0 to 1
         Share of the target that goes to all classes alike.
     average : float, 0 to 1
@@ -39,7 +38,6 @@ class Settings:
     batch: int = 128
     seed: int = 0
     learning_rate: float = 1e-2
-    input_scale: float = 1 / 64
     label_smoothing: float = 0.1
     average: float = 0.99
 
@@ -50,11 +48,11 @@ class Learner(LightningModule):
     Batches are numbers: the learner holds the data, and draws their order and variants itself.
     """
 
-    def __init__(self, net, events, labels, settings):
+    def __init__(self, net, events, labels, settings, vary: Vary | None = None):
         super().__init__()
         self.net = copy.deepcopy(net)
         self.averaged = copy.deepcopy(net).requires_grad_(False)
-        self.settings = settings
+        self.settings, self.vary = settings, vary
         self.events = torch.from_numpy(events)
         self.labels = torch.from_numpy(labels)
         self.n_batches = max(1, len(events) // settings.batch)
@@ -62,14 +60,9 @@ class Learner(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Adam; the rate rises over a tenth of the run, and falls along a cosine."""
-        first = list(next(self.net.children()).parameters())
-        others = [p for p in self.net.parameters() if all(p is not q for q in first)]
         rate = self.settings.learning_rate
         # Adam's steps are as large as the rate, whatever the gradient: small weights, small steps
-        groups = [
-            {"params": first, "lr": rate * self.settings.input_scale},
-            {"params": others, "lr": rate},
-        ]
+        groups = [{"params": p, "lr": rate * size} for p, size in self.net.step_sizes()]
         optimizer = torch.optim.Adam(groups)
         total = self.settings.epochs * self.n_batches
 
@@ -92,7 +85,8 @@ class Learner(LightningModule):
         start = batch * self.settings.batch
         chosen = self.order[start : start + self.settings.batch]
         labels = self.labels[chosen]
-        scores = self.net(augment(self.events[chosen].float(), self.generator)).mean(1)
+        events = self.events[chosen].float()
+        scores = self.net(events if self.vary is None else self.vary(events, self.generator)).mean(1)
         loss = functional.cross_entropy(scores, labels, label_smoothing=self.settings.label_smoothing)
         self.loss += loss.item() / self.n_batches
         self.correct += (scores.argmax(1) == labels).float().mean().item() / self.n_batches
