@@ -34,6 +34,7 @@ def audit(module: nn.Module, example: Any) -> list[Activation]:
     BadInput
         The module does not run on the example.
 
+    >>> _ = torch.manual_seed(0)
     >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     >>> found = audit(net, torch.ones(2, 5, 3))
     >>> [(a.layer, a.kind) for a in found]

@@ -65,12 +65,12 @@ def as_quantization(program: Program, rng: np.random.Generator) -> Quantization:
         floats.append(p)
         choices[name] = Choice(scale, integers, bits)
     made = Program(program.inputs, neurons, tuple(connections), program.outputs, program.dt)
-    return Quantization(network_of(network(0)), floats, choices, made)
+    return Quantization(network_of(network(0)), floats, choices, made, [])
 
 
 def simple(neuron):
-    """Return a neuron that starts at rest."""
-    return replace(neuron, u0=0, v0=0)
+    """Return a neuron whose v starts at rest."""
+    return replace(neuron, v0=0)
 
 
 def on_bits(c, bits: int):
@@ -138,7 +138,8 @@ def slow_outputs(module: BitTrue, x: dict[str, torch.Tensor]) -> dict[str, torch
     sent = {name: [e.double().flatten(1) for e in values.unbind(1)] for name, values in x.items()}
     sent |= {c.name: [] for c in cells}
     zero = {c.name: torch.zeros(batch, len(c.scale), dtype=torch.float64) for c in cells}
-    us, vs = ({c.name: [zero[c.name]] for c in cells} for _ in range(2))
+    us = {c.name: [c.u0.double().expand(batch, -1)] for c in cells}
+    vs = {c.name: [zero[c.name]] for c in cells}
     registers = {c.name: {n: r.double() for n, r in c.registers().items()} for c in cells}
     matrices = {
         c.name: [dense(s, places_of(module, c.name, k)) for k, s in zip(c.keys, c.synapses, strict=True)]

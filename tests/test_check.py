@@ -11,6 +11,8 @@ from lavalier import check, deploy
 from lavalier.check import check_program, draw
 from lavalier.cli import main
 from lavalier.simulate import LI, LIF, Dense, Input, Program, fast
+from lavalier.simulate.bounds import bounds
+from lavalier.simulate.bounds import to_text as bounds_text
 
 needs_lava = pytest.mark.skipif(deploy.missing() is not None, reason=str(deploy.missing()))
 
@@ -73,6 +75,7 @@ def test_everything_is_run_and_compared(path, capsys) -> None:
             for start in ("", " from drawn states")
             for name in (f"fast{start}", f"Lava's models{start}", f"Lava's runtime{start}")
         )
+        + bounds_text(bounds(program()))
     )
 
 
@@ -82,7 +85,7 @@ def test_where_lava_is_missing_the_rest_is_checked(path, capsys, monkeypatch) ->
     said = capsys.readouterr().out.splitlines()
     assert said[1].startswith("fast = reference: yes")
     assert said[2].startswith("fast from drawn states = reference: yes")
-    assert said[3:] == ["Lava: not run (it is elsewhere)"]
+    assert said[3:] == ["Lava: not run (it is elsewhere)", *bounds_text(bounds(program())).splitlines()]
 
 
 def test_states_are_drawn_with_their_ends() -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..export.quantization import Quantization, connections_of
+from ..export.assembly import connections_of
+from ..export.quantization import Quantization
 from ..simulate.errors import BadInput
 from ..simulate.program import Program
 from ..simulate.ranges import UNIT

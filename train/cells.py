@@ -43,6 +43,7 @@ class Cells(nn.Module):
     """
 
     scale: torch.Tensor
+    u0: torch.Tensor
     most_u: torch.Tensor
     most_v: torch.Tensor
 
@@ -74,6 +75,7 @@ class Cells(nn.Module):
         self.threshold = _master(scale, threshold, vth, 1, sends and "thresholds" in trained)
         self.alpha = _master(DECAY_ONE, p.alpha, left_u, 1, "decays" in trained and bool(left_u.any()))
         self.beta = _master(DECAY_ONE, p.beta, left_v, 1, "decays" in trained)
+        self.register_buffer("u0", torch.tensor(np.ravel(neuron.u0), dtype=torch.float32))  # type: ignore[union-attr]
         self.register_buffer("most_u", _most(left_u))
         self.register_buffer("most_v", _most(left_v))
         width = UNIT * np.where(vth > 0, vth, scale).astype(np.float32)
@@ -101,7 +103,7 @@ class Cells(nn.Module):
         held = {name: x.to(torch.int64) for name, x in self.registers().items()}
         exp = _exponent(held["bias"])
         fields = {"du": DECAY_ONE - 1 - held["left_u"], "dv": DECAY_ONE - held["left_v"]}
-        fields |= {"bias_mant": held["bias"] >> exp, "bias_exp": exp}
+        fields |= {"bias_mant": held["bias"] >> exp, "bias_exp": exp, "u0": self.u0.to(torch.int64)}
         if self.form.sends:
             fields["vth"] = held["vth"]
         return self.kind(self.shape, **{f: x.numpy().reshape(self.shape) for f, x in fields.items()})  # type: ignore[arg-type]
@@ -109,7 +111,7 @@ class Cells(nn.Module):
     def at_rest(self, batch: int) -> State:
         """Return the state before the first step."""
         zero = torch.zeros(batch, len(self.scale))
-        return State(zero, zero, zero)
+        return State(self.u0.expand(batch, -1), zero, zero)
 
     def sum_of(self, arriving: list[torch.Tensor]) -> torch.Tensor:
         """Add what several synapses bring, exactly."""
