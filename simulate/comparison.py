@@ -73,6 +73,13 @@ class Comparison:
         return self.first is None and not self.counters and not self.other_units
 
     @property
+    def difference(self) -> str | None:
+        """The first difference in words, None if all is equal."""
+        if self.first is not None or self.counters:
+            return str(self.first or self.counters[0])
+        return f"{self.other_units[0]} is floats and integers" if self.other_units else None
+
+    @property
     def values(self) -> int:
         """Number of values compared."""
         return sum(row.values for row in self.rows)

@@ -75,20 +75,31 @@ def rate_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def membrane_error(a: np.ndarray, b: np.ndarray) -> float:
-    """Return how far two membranes are apart, 0 to 1 or, of the same unit, to 2; symmetric.
+    """Return how far two membranes are apart; 0 for equal, symmetric, no unit.
 
-    Both floats or both integers: |a - b| / max(|a|, |b|), root sums of squares over everything. Floats
-    against integers: each neuron's b is first scaled by the factor, 0 or more, of least squares, for units
-    differ; the rest is the sine of the angle between the two, root mean square over the neurons.
+    Both floats or both integers: |a - b| / max(|a|, |b|), root sums of squares over everything, up to 2.
+    Floats against integers, which are in other units: `membrane_angle`.
 
-    >>> round(membrane_error(np.array([[[1.0], [2.0]]]), np.array([[[64], [128]]])), 12)
+    >>> membrane_error(np.array([[[3.0], [4.0]]]), np.array([[[3.0], [3.0]]]))
+    0.2
+    """
+    if (a.dtype.kind == "f") != (b.dtype.kind == "f"):
+        return membrane_angle(a, b)
+    left, right = np.asarray(a, float), np.asarray(b, float)
+    largest = max(np.linalg.norm(left), np.linalg.norm(right))
+    return float(np.linalg.norm(left - right) / largest) if largest else 0.0
+
+
+def membrane_angle(a: np.ndarray, b: np.ndarray) -> float:
+    """Return how far two membranes are apart in whatever units, 0 to 1; symmetric.
+
+    Each neuron's b is scaled by the factor, 0 or more, of least squares; what is left, as a share of a, is
+    the sine of the angle between the two. Root mean square over the neurons; 1 if one of two is silent.
+
+    >>> round(membrane_angle(np.array([[[1.0], [2.0]]]), np.array([[[64], [128]]])), 12)
     0.0
     """
-    same_unit = (a.dtype.kind == "f") == (b.dtype.kind == "f")
     left, right = (np.asarray(v, float).reshape(-1, int(np.prod(v.shape[2:]))) for v in (a, b))
-    if same_unit:
-        largest = max(np.linalg.norm(left), np.linalg.norm(right))
-        return float(np.linalg.norm(left - right) / largest) if largest else 0.0
     norms = [np.linalg.norm(v, axis=0) for v in (left, right)]
     units = [v / np.where(norm > 0, norm, 1) for v, norm in zip((left, right), norms, strict=True)]
     cosine = np.maximum(np.sum(units[0] * units[1], axis=0), 0)

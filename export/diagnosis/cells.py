@@ -1,7 +1,7 @@
 """One population by itself, fed with events: in floats by its recurrence, in integers by the chip's rule.
 
-Both take the events of each source as they arrive, after the delay of the connection, in pieces of any length,
-and go on where they stopped.
+Both take the events of each source as they arrive, after the delay of the connection, in pieces of any
+length, and go on where they stopped.
 """
 
 from collections.abc import Mapping
@@ -29,10 +29,10 @@ class Cells(Protocol):
 class FloatCells:
     """A population in floats.
 
-        u <- alpha u + weights @ events
-        v <- beta v + u + bias   (minus the threshold where it spiked in the step before, if it subtracts)
-        s <- v > threshold, or >=
-        v <- 0 where s           (if it resets to zero)
+    u <- alpha u + weights @ events
+    v <- beta v + u + bias   (minus the threshold where it spiked in the step before, if it subtracts)
+    s <- v > threshold, or >=
+    v <- 0 where s           (if it resets to zero)
     """
 
     def __init__(self, p: Population, batch: int) -> None:

@@ -50,6 +50,11 @@ class Mixed:
         self._kept: dict[tuple[int, bool], Sent] = {}
 
     @property
+    def samples(self) -> int:
+        """Samples of the input."""
+        return len(next(iter(self._x.values())))
+
+    @property
     def layers(self) -> list[str]:
         """Populations, sources first."""
         return [name for part in self._parts for name in part.names]
@@ -99,7 +104,9 @@ class Mixed:
 def _late(events: np.ndarray, delay: int, steps: slice) -> np.ndarray:
     """Return what arrives in some steps of events that take `delay` steps."""
     begin, end = steps.start - delay, steps.stop - delay
-    silent = np.zeros((len(events), min(max(0, -begin), steps.stop - steps.start), events.shape[2]), events.dtype)
+    silent = np.zeros(
+        (len(events), min(max(0, -begin), steps.stop - steps.start), events.shape[2]), events.dtype
+    )
     return np.concatenate([silent, events[:, max(0, begin) : max(0, end)]], axis=1)
 
 

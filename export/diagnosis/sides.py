@@ -1,4 +1,4 @@
-"""A float graph or a Program as one of the two sides of a diagnosis: populations, and the grid they lie on."""
+"""A float graph or a Program as one side of a diagnosis: populations, and the grid they lie on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from ...simulate.connections import Connection, Conv, Dense
 from ...simulate.errors import BadInput
 from ...simulate.network import network_of
-from ...simulate.neurons import LI, LIF, PLIF, LIFNoReset, LIFSubtract, Neuron
+from ...simulate.neurons import LI, LIF, PLIF, GradedReLU, LIFNoReset, LIFSubtract, Neuron
 from ...simulate.program import Program
 from ...simulate.ranges import DECAY_ONE, UNIT
 from ...simulate.shapes import Shape
@@ -104,7 +104,7 @@ def _of_program(program: Program) -> Side:
     steps = {
         n: np.ldexp(1 / UNIT, neuron.bias_exp.ravel())
         for n, neuron in program.populations.items()
-        if "bias_exp" in neuron.registers()
+        if not isinstance(neuron, GradedReLU)
     }
     more = {n: _unspoken(neuron) for n, neuron in program.populations.items()}
     inputs = {n: entry.shape for n, entry in program.inputs.items()}
@@ -120,7 +120,7 @@ def _population(name: str, neuron: Neuron, weights: dict[Key, LinearMap]) -> Pop
         alpha=1 - (registers.get("du", silence + DECAY_ONE - 1) + 1) / DECAY_ONE,
         beta=1 - registers.get("dv", silence + DECAY_ONE) / DECAY_ONE,
         threshold=registers.get("vth"),
-        bias=neuron.bias.ravel() / UNIT if "bias_mant" in registers else silence,
+        bias=silence if isinstance(neuron, GradedReLU) else neuron.bias.ravel() / UNIT,
         weights=weights,
         reset=RESETS.get(type(neuron), type(neuron).__name__),
         at_threshold=isinstance(neuron, PLIF),

@@ -43,7 +43,9 @@ def _connection(pair: Pair, key: Key, allowed: Range, unit: float) -> tuple[list
         found.append(_single(pair, key, entries, wrong))
     clipped = int(np.count_nonzero(pair.clipped(key, used)))
     if clipped:
-        text = f"{clipped} of {len(wrong)} weights of '{name}' lie beyond the largest integer and were cut to it"
+        text = (
+            f"{clipped} of {len(wrong)} weights of '{name}' lie beyond the largest integer and were cut to it"
+        )
         numbers = {"connection": name, "weights": clipped, "of": len(wrong)}
         found.append(Finding(pair.name, "clipped", text, defect=False, numbers=numbers))
     return found, used / unit
@@ -67,9 +69,10 @@ def _neurons(pair: Pair, key: Key, allowed: Range, wrong: np.ndarray) -> list[Fi
         return []
     row, factor = next(iter(off.items()))
     what = "channel" if entries.kernel else "neuron"
-    text = f"weights of '{pair.connection(key)}' are {factor:.3g} times what the threshold asks for at {what} {row}"
-    text += f", and others at {len(off) - 1} more" if len(off) > 1 else ""
-    numbers = {"connection": pair.connection(key), "factor": factor, "first": row, "neurons": len(off)}
+    name = pair.connection(key)
+    text = f"weights of '{name}' are {factor:.3g} times what the threshold asks for at {what} {row}"
+    text += f", and off at {len(off) - 1} more" if len(off) > 1 else ""
+    numbers = {"connection": name, "factor": factor, "first": row, "neurons": len(off)}
     return [Finding(pair.name, "scale", text, numbers=numbers)]
 
 
@@ -81,9 +84,10 @@ def _single(pair: Pair, key: Key, entries: Entries, wrong: np.ndarray) -> Findin
     place = [int(index[at]) for index in entries.places]
     count = int(np.count_nonzero(wrong))
     verb = "of the other sign" if only_turned else "changed"
-    text = f"{count} of {len(wrong)} weights of '{pair.connection(key)}' {verb}; first {_place(entries, place)}: "
+    name = pair.connection(key)
+    text = f"{count} of {len(wrong)} weights of '{name}' {verb}; first {_place(entries, place)}: "
     text += f"{entries.a[at]:.4g} in a, {entries.b[at]:.4g} in b"
-    numbers = {"connection": pair.connection(key), "weights": count, "of": len(wrong), "first": place}
+    numbers = {"connection": name, "weights": count, "of": len(wrong), "first": place}
     return Finding(pair.name, "sign" if only_turned else "weights", text, numbers=numbers)
 
 
@@ -127,4 +131,3 @@ def _bias(pair: Pair, bias: np.ndarray, neuron: int, side: str) -> str:
 def _outside(allowed: Range, span: tuple[float, float]) -> np.ndarray:
     """Whether each pair allows no factor of a span."""
     return ~((allowed.low <= span[1]) & (span[0] <= allowed.high) & (allowed.low <= allowed.high))
-
