@@ -45,7 +45,7 @@ def rasters(a: Network, b: Network, x: np.ndarray | Mapping[str, np.ndarray]) ->
             if mixed.a.populations[name].threshold is None:
                 ax.plot(values, linewidth=0.8)
             else:
-                ax.plot(*np.nonzero(values), ",k")
+                ax.plot(*np.nonzero(values), "|k", markersize=2)
                 ax.set_ylim(-0.5, values.shape[1] - 0.5)
             ax.set(title=f"{name}, {side}", xlabel="step", xlim=(0, len(values)))
     return figure
@@ -70,7 +70,7 @@ def weights(a: Network, b: Network) -> Figure:
     figure, rows = _rows(len(drawn), 1)
     for (ax,), (pair, key) in zip(rows, drawn, strict=True):
         entries = pair.entries[key]
-        slope = np.dot(entries.a, entries.b) / np.dot(entries.a, entries.a)
+        slope = np.dot(entries.a, entries.b) / (np.dot(entries.a, entries.a) or 1)
         both = np.concatenate([slope * entries.a, entries.b])
         ends = both.min(), both.max()
         ax.hist(slope * entries.a, BINS, range=ends, color="0.7", label=f"a, times {slope:.4g}")

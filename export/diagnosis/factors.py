@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+Span = tuple[float, float]  # lowest and highest factor
 FUZZ = 2e-6  # relative; what float32 and the order of sums may move
 
 
@@ -61,7 +62,7 @@ def _at_least(p: np.ndarray, q: np.ndarray) -> Range:
     return Range(low, high)
 
 
-def most_allowed(ranges: Range) -> tuple[float, float]:
+def most_allowed(ranges: Range) -> Span:
     """Return the lowest and highest factor that most pairs allow, the span of them nearest to 1.
 
     >>> most_allowed(Range(np.array([0.4, 0.5, 2.0]), np.array([0.7, 0.6, np.inf])))
@@ -80,13 +81,13 @@ def most_allowed(ranges: Range) -> tuple[float, float]:
     return float(best[nearest]), float(ends[nearest])
 
 
-def middle(span: tuple[float, float]) -> float:
+def middle(span: Span) -> float:
     """Return a factor within a span."""
     low, high = span
     return (low + high) / 2 if np.isfinite(high) else low or 1.0
 
 
-def explained_by_one(ranges: Range, factor: float) -> float | None:
+def explained_by_one(ranges: Range, factor: float) -> Span | None:
     """Return the one other factor that explains what `factor` does not; None if single pairs were changed.
 
     It leaves at most a quarter of the pairs that `factor` leaves: three or more of them, or half of all.
@@ -94,5 +95,5 @@ def explained_by_one(ranges: Range, factor: float) -> float | None:
     left = int(np.count_nonzero(~ranges.allow(factor)))
     if not left or (left < 3 and 2 * left < ranges.low.size):
         return None
-    other = middle(most_allowed(ranges))
-    return other if 4 * np.count_nonzero(~ranges.allow(other)) <= left else None
+    other = most_allowed(ranges)
+    return other if 4 * np.count_nonzero(~ranges.allow(middle(other))) <= left else None

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ..linear_maps import Convolution, LinearMap
 from ..populations import Key, Population
@@ -62,14 +63,27 @@ class Pair:
         return self.b.populations[self.name]
 
     @cached_property
-    def keys(self) -> list[Key]:
-        """Connections of both sides."""
-        return [key for key in self.first.weights if key in self.second.weights]
+    def keys(self) -> dict[Key, Key]:
+        """Connections of a that are in b too, some perhaps with another delay."""
+        first, second = self.first.weights, self.second.weights
+        found = {key: key for key in first if key in second}
+        left = [key for key in second if key not in found]
+        for key in first:
+            other = next((k for k in left if k[0] == key[0]), None)
+            if key not in found and other:
+                found[key] = other
+                left.remove(other)
+        return found
 
     @cached_property
     def entries(self) -> dict[Key, Entries]:
         """Weights of each connection of both sides."""
-        return {key: _entries(self.first.weights[key], self.second.weights[key]) for key in self.keys}
+        first, second = self.first.weights, self.second.weights
+        return {key: _entries(first[key], second[other]) for key, other in self.keys.items()}
+
+    def grids(self, key: Key) -> tuple[Grid, Grid]:
+        """Return the grids of a connection on both sides."""
+        return self.a.grid(self.name, key), self.b.grid(self.name, self.keys[key])
 
     def connection(self, key: Key) -> str:
         """Name a connection as a Program does."""
@@ -86,9 +100,10 @@ class Pair:
         """Whether nothing was rounded between the two: floats, or integers of the same scale and bits."""
         if self.a.program is None or self.b.program is None:
             return self.of_one_kind
-        equal = [np.mean(e.a == e.b) for e in self.entries.values() if e.a.size]
-        same = all(self.a.grid(self.name, key) == self.b.grid(self.name, key) for key in self.keys)
-        return same and bool(np.median([1.0, *equal]) >= 0.5)
+        equal = sum(np.count_nonzero(e.a == e.b) for e in self.entries.values())
+        weights = sum(e.a.size for e in self.entries.values())
+        same_grids = all(a == b for a, b in map(self.grids, self.keys))
+        return same_grids and 2 * equal >= weights
 
     @property
     def has_scale(self) -> bool:
@@ -102,7 +117,7 @@ class Pair:
             return Scale(np.ones(len(self.first.beta)), np.ones(len(self.first.beta)))
         first, second = np.asarray(self.first.threshold), np.asarray(self.second.threshold)
         off = [0.0 if self.exact or side.program is None else VTH_STEP for side in (self.a, self.b)]
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             low = np.maximum(second - off[1], 0) / (first + off[0])
             high = (second + off[1]) / np.maximum(first - off[0], 0)
         blind = (first == 0) | (second == 0)  # a threshold of 0 says nothing about the unit
@@ -111,13 +126,13 @@ class Pair:
     def weight_factors(self, key: Key) -> Range:
         """Return the multiples of S that each weight of a connection allows."""
         entries = self.entries[key]
-        grids = [Grid() if self.exact else side.grid(self.name, key) for side in (self.a, self.b)]
+        grids = (Grid(), Grid()) if self.exact else self.grids(key)
         found = factors(Values(entries.a, *grids[0]), Values(entries.b, *grids[1]))
         return self._row_scale(entries).relative(found, entries.rows)
 
     def clipped(self, key: Key, factor: float) -> np.ndarray:
         """Return which weights lie beyond the grid of b, if they are a's times S times a factor."""
-        entries, grid = self.entries[key], self.b.grid(self.name, key)
+        entries, (_, grid) = self.entries[key], self.grids(key)
         scale = self._row_scale(entries)
         with np.errstate(invalid="ignore"):
             target = (scale.low + scale.high)[entries.rows] / 2 * factor * entries.a
@@ -150,4 +165,5 @@ def _entries(a: LinearMap, b: LinearMap) -> Entries:
         places = np.nonzero((left != 0) | (right != 0))
     else:
         places = (abs(left) + abs(right)).nonzero()
-    return Entries(places, False, *(np.asarray(m[places]).ravel() for m in (left, right)))
+    picked = (m[places] for m in (left, right))
+    return Entries(places, False, *(p.toarray().ravel() if issparse(p) else p for p in picked))

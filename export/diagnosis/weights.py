@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..populations import Key
-from .factors import Range, explained_by_one, middle, most_allowed
+from .factors import Range, Span, explained_by_one, middle, most_allowed
 from .findings import Finding
 from .pair import Entries, Pair
 
@@ -12,32 +12,34 @@ MANY = 3  # weights of a neuron that must be off by one factor before it is call
 
 def weight_findings(pair: Pair) -> list[Finding]:
     """Return what differs in weights and biases."""
-    found, factors = [], {1.0}
-    unit = (1.0, 1.0)
+    unit: Span = (1.0, 1.0)
     ranges = {key: pair.weight_factors(key) for key in pair.keys}
     if not pair.has_scale and not pair.exact and ranges:
         pooled = Range(*(np.concatenate(ends) for ends in zip(*ranges.values(), strict=True)))
         unit = most_allowed(pooled)
+    found, units = [], [unit]
     for key, allowed in ranges.items():
-        findings, factor = _connection(pair, key, allowed, middle(unit))
+        findings, used = _connection(pair, key, allowed, unit)
         found += findings
-        factors.add(factor)
-    return found + _biases(pair, unit, factors)
+        units.append(used)
+    found += _biases(pair, units)
+    return sorted(found, key=lambda f: f.reason != "scale")  # the rest may follow from it
 
 
-def _connection(pair: Pair, key: Key, allowed: Range, unit: float) -> tuple[list[Finding], float]:
-    """Return what differs in one connection, and the factor that its weights have beside the unit."""
+def _connection(pair: Pair, key: Key, allowed: Range, unit: Span) -> tuple[list[Finding], Span]:
+    """Return what differs in one connection, and the factor that its weights have."""
     name, entries, found = pair.connection(key), pair.entries[key], []
-    factor = _one_factor(allowed, unit, entries.b)
-    if factor is not None:
+    other = _one_factor(allowed, unit, entries.b)
+    used = middle(other or unit)
+    if other:
+        factor = used / middle(unit)
         asks = "those of a" if pair.exact and not pair.has_scale else "the other weights ask for"
         asks = "what the threshold asks for" if pair.has_scale else asks
-        text = f"weights of '{name}' are {factor / unit:.3g} times {asks}"
-        numbers = {"connection": name, "factor": factor / unit}
+        text = f"weights of '{name}' are {factor:.3g} times {asks}"
+        numbers = {"connection": name, "factor": factor}
         found.append(Finding(pair.name, "scale", text, numbers=numbers))
-    used = unit if factor is None else factor
     wrong = ~allowed.allow(used)
-    if pair.has_scale and factor is None:
+    if pair.has_scale and not other:
         found += _neurons(pair, key, allowed, wrong)
     if wrong.any():
         found.append(_single(pair, key, entries, wrong))
@@ -48,12 +50,13 @@ def _connection(pair: Pair, key: Key, allowed: Range, unit: float) -> tuple[list
         )
         numbers = {"connection": name, "weights": clipped, "of": len(wrong)}
         found.append(Finding(pair.name, "clipped", text, defect=False, numbers=numbers))
-    return found, used / unit
+    return found, other or unit
 
 
-def _one_factor(allowed: Range, factor: float, b: np.ndarray) -> float | None:
+def _one_factor(allowed: Range, unit: Span, b: np.ndarray) -> Span | None:
     """Return the one other factor that explains numbers, unless they are lost altogether."""
-    return explained_by_one(allowed, factor) if np.any(b[~allowed.allow(factor)]) else None
+    lost = not np.any(b[~allowed.allow(middle(unit))])
+    return None if lost else explained_by_one(allowed, middle(unit))
 
 
 def _neurons(pair: Pair, key: Key, allowed: Range, wrong: np.ndarray) -> list[Finding]:
@@ -61,9 +64,9 @@ def _neurons(pair: Pair, key: Key, allowed: Range, wrong: np.ndarray) -> list[Fi
     rows, entries, off = pair.entries[key].rows, pair.entries[key], {}
     for row in np.flatnonzero(np.bincount(rows[wrong]) >= MANY):
         own = rows == row
-        factor = _one_factor(Range(allowed.low[own], allowed.high[own]), 1.0, entries.b[own])
-        if factor is not None:
-            off[int(row)] = factor
+        factor = _one_factor(Range(allowed.low[own], allowed.high[own]), (1.0, 1.0), entries.b[own])
+        if factor:
+            off[int(row)] = middle(factor)
             wrong[own] = False
     if not off:
         return []
@@ -97,19 +100,18 @@ def _place(entries: Entries, place: list[int]) -> str:
     return f"from channel {place[1]} to neuron {place[0]}"
 
 
-def _biases(pair: Pair, unit: tuple[float, float], factors: set[float]) -> list[Finding]:
-    """Say which biases are off, in the unit of the threshold, or of weights that were scaled with it."""
+def _biases(pair: Pair, units: list[Span]) -> list[Finding]:
+    """Say which biases are off, in the unit of the neurons or in one that their weights have."""
     allowed, found = pair.bias_factors(), []
-    spans = [(unit[0] * f, unit[1] * f) for f in sorted(factors, key=lambda f: f != 1)]
-    wrong = min((_outside(allowed, span) for span in spans), key=np.count_nonzero)
+    wrong = min((_outside(allowed, unit) for unit in units), key=np.count_nonzero)
     if not pair.has_scale and wrong.any():
         # a readout's unit is what its weights say: it may be they that were scaled
-        factor = _one_factor(allowed, middle(unit), pair.second.bias)
-        if factor is not None:
-            ratio = middle(unit) / factor
+        factor = _one_factor(allowed, units[0], pair.second.bias)
+        if factor:
+            ratio = middle(units[0]) / middle(factor)
             text = f"weights are {ratio:.3g} times what the bias asks for"
             found.append(Finding(pair.name, "scale", text, numbers={"factor": ratio}))
-            wrong = _outside(allowed, (factor, factor))
+            wrong = _outside(allowed, factor)
     if wrong.any():
         a, b = pair.first.bias, pair.second.bias
         first, count = int(np.flatnonzero(wrong)[0]), int(np.count_nonzero(wrong))
@@ -128,6 +130,6 @@ def _bias(pair: Pair, bias: np.ndarray, neuron: int, side: str) -> str:
     return f"{bias[neuron] / threshold[neuron]:.4g} thresholds in {side}"
 
 
-def _outside(allowed: Range, span: tuple[float, float]) -> np.ndarray:
+def _outside(allowed: Range, span: Span) -> np.ndarray:
     """Whether each pair allows no factor of a span."""
     return ~((allowed.low <= span[1]) & (span[0] <= allowed.high) & (allowed.low <= allowed.high))
