@@ -185,3 +185,10 @@ def test_what_does_not_go_together_is_refused(folder, capsys):
     assert code == 1 and "traces are compared as they are" in err
     code, _, err = command(folder, capsys, "program.nir", "program.nir", "--reset", "zero")
     assert code == 1 and "leave out reset" in err
+
+
+def test_the_page_on_diagnosis_shows_what_its_example_prints(capsys):
+    page = (ROOT / "docs" / "diagnosis.md").read_text()
+    exec(page.split("```python\n")[1].split("```")[0], {})
+    shown = page.split("```python\n")[1].split("```\n")[2]
+    assert capsys.readouterr().out.strip() == shown.strip()
