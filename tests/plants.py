@@ -19,7 +19,7 @@ Plant = tuple[Program, str, str]  # the broken Program, the layer and the reason
 
 def _neurons(rng: np.random.Generator, shape: tuple[int, ...], cuba: bool = False) -> nir.NIRNode:
     steps, zeros = 1 / (1 - rng.uniform(0.5, 0.98, shape)), np.zeros(shape)
-    spikes = {"v_threshold": rng.uniform(0.5, 1.5, shape), "v_reset": zeros}
+    spikes: dict = {"v_threshold": rng.uniform(0.5, 1.5, shape), "v_reset": zeros}
     if not cuba:
         return nir.LIF(tau=DT * steps, r=steps, v_leak=zeros, **spikes)
     leak = rng.normal(0, 0.05, shape) * steps

@@ -31,7 +31,8 @@ def drawn(kind: str, bits: int, seed: int = 0, calibrated: bool = True):
     if kind == "digits":
         graph = export.read(ROOT / "models" / "digits.nir")
         source = load_source((40,), None, None, "train")
-        x, calibration = source.take(3).x[:, 10:50], source.take(16).x
+        calibration = np.asarray(source.take(16).x)
+        x = calibration[::6, 10:50]
     else:
         graph = {"plain": network, "recurrent": recurrent, "conv": convolutional}[kind](seed)
         shape = (2, 6, 6) if kind == "conv" else (12,)

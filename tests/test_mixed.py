@@ -75,5 +75,7 @@ def test_networks_of_other_layers_are_refused():
     graph, program = recurrent(0), export.quantize(network(0))
     with pytest.raises(BadInput, match="two different networks: the populations are a 10, b 8, c 3 and"):
         Mixed(side_of(graph), side_of(program), events_for((12,)))
+    with pytest.raises(BadInput, match="nothing to compare"):
+        Mixed(side_of(graph), side_of(graph), events_for((12,), steps=0))
     with pytest.raises(BadInput, match=r"input 'in': x is \(4, 30, 5\)"):
         Mixed(side_of(graph), side_of(graph), events_for((5,)))

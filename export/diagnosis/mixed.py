@@ -45,6 +45,8 @@ class Mixed:
         for name, shape in a.inputs.items():
             if arrays[name].shape[2:] != shape or arrays[name].ndim < 2:
                 raise BadInput(f"input '{name}': x is {arrays[name].shape}, not (batch, steps, {shape})")
+        if any(0 in values.shape[:2] for values in arrays.values()):
+            raise BadInput("x holds no samples or no steps: there is nothing to compare")
         self._x = {name: values.reshape(*values.shape[:2], -1) for name, values in arrays.items()}
         self._parts = _parts(a, b)
         self._kept: dict[tuple[int, bool], Sent] = {}

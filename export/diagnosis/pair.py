@@ -5,7 +5,7 @@ b's weights are S times a's, and so are threshold and bias; rounding leaves S op
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -165,5 +165,5 @@ def _entries(a: LinearMap, b: LinearMap) -> Entries:
         places = np.nonzero((left != 0) | (right != 0))
     else:
         places = (abs(left) + abs(right)).nonzero()
-    picked = (m[places] for m in (left, right))
+    picked: list[Any] = [m[places] for m in (left, right)]
     return Entries(places, False, *(p.toarray().ravel() if issparse(p) else p for p in picked))

@@ -1,26 +1,23 @@
 """diagnose: where two networks that should be the same part, what it costs, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import nir
 import numpy as np
 
 from ...simulate.comparison import Comparison, compare
 from ...simulate.errors import BadInput
-from ...simulate.execute import run
-from ...simulate.interpreter import recordable
-from ...simulate.network import network_of
-from ...simulate.population_distances import distance_table, share
+from ...simulate.population_distances import distance_table
 from ...simulate.program import Program
-from ...simulate.trace import Trace, collect
 from .costs import Costs, Error, LayerCost, Progress, ranked
 from .findings import Finding
 from .mixed import Mixed
 from .neurons import neuron_findings
 from .pair import Pair
-from .sides import Side, side_of
+from .sides import side_of
 from .weights import weight_findings
+from .whole_runs import overflow_findings, whole_runs
 from .wiring import wiring_findings
 
 
@@ -124,12 +121,12 @@ def diagnose(
     """
     sides = side_of(a), side_of(b)
     mixed = Mixed(*sides, x)
-    comparison = compare(*_traces(*sides, x))
+    comparison = compare(*whole_runs(*sides, x))
     costs = Costs(mixed, _checked(labels, mixed), progress)
     layers = costs.layers()
     ranking = [cost.layer for cost in ranked(layers, mixed.samples)]
     findings = [f for name in mixed.layers for f in _findings(Pair(*sides, name))]
-    findings += _overflows(comparison)
+    findings += overflow_findings(comparison)
     findings.sort(key=lambda f: (not f.defect, ranking.index(f.layer)))
     return Diagnosis(findings, layers, ranking, costs.accuracy(), mixed.samples, comparison)
 
@@ -139,48 +136,6 @@ def _findings(pair: Pair) -> list[Finding]:
     if any(f.reason == "neuron" for f in found):
         return found
     return [*found, *wiring_findings(pair), *weight_findings(pair)]
-
-
-def _overflows(comparison: Comparison) -> list[Finding]:
-    """Say where u wrapped, which is a defect, and where v was cut, which may be harmless."""
-    found = []
-    for d in comparison.distances:
-        for reason, shares in (("wraps", d.wraps), ("saturations", d.saturations)):
-            first, second = (value or 0.0 for value in shares)
-            if second > first:
-                what = "u wrapped" if reason == "wraps" else "v was cut"
-                text = f"{what} in {share(second)} of the neuron steps of b, {share(first)} of a"
-                numbers = {"a": first, "b": second}
-                found.append(Finding(d.population, reason, text, reason == "wraps", numbers))
-    return found
-
-
-def _traces(a: Side, b: Side, x: np.ndarray | Mapping[str, np.ndarray]) -> tuple[Trace, Trace]:
-    """Run both networks; keep the spikes and v that both have."""
-    first, second = _trace(a, x), _trace(b, x)
-    for part in ("spikes", "v"):
-        left, right = getattr(first, part), getattr(second, part)
-        both = left.keys() & right.keys()
-        first = replace(first, **{part: {n: values for n, values in left.items() if n in both}})
-        second = replace(second, **{part: {n: values for n, values in right.items() if n in both}})
-    return first, second
-
-
-def _trace(side: Side, x: np.ndarray | Mapping[str, np.ndarray]) -> Trace:
-    """Run a network; spikes and v by the names of the populations."""
-    names = tuple(side.populations)
-    if side.program:
-        trace = run(side.program, x, names)
-        spikes, v, counts = dict(trace.spikes), dict(trace.v), trace.counts
-    else:
-        membranes = {p.name: p.membrane for p in side.populations.values()}
-        known = set(recordable(network_of(side.network)))  # type: ignore[arg-type]
-        trace = run(side.network, x, known & {*names, *membranes.values()})
-        spikes = {n: trace.spikes[n] for n in names if n in trace.spikes}
-        v = {n: trace.v[m] for n, m in membranes.items() if m in trace.v}
-        counts = trace.counts
-    outputs = {n: spikes.get(n, v.get(n)) for n in side.outputs}
-    return Trace(collect(side.outputs, outputs), spikes, {}, v, counts)  # type: ignore[arg-type]
 
 
 def _checked(labels: np.ndarray | None, mixed: Mixed) -> np.ndarray | None:
