@@ -1,4 +1,4 @@
-"""torch -> NIR -> integers: read, write, from_torch, to_torch, audit, quantize, guard.
+"""torch -> NIR -> integers: read, write, from_torch, to_torch, audit, quantize, guard, diagnose.
 
 Only `from_torch`, `to_torch` and `audit` need torch; a NIR file from anywhere enters at `read`.
 """
@@ -15,6 +15,7 @@ _NAMES = {
     "guard": ".guards",
     "audit": ".auditing",
     "read_netx": ".netx",
+    "diagnose": ".diagnosis.verdict",
 }
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -38,7 +38,7 @@ class Parity:
         """The first difference, or None if all are equal."""
         for name, found in self.compared.items():
             if not found.equal:
-                return f"{name} differs from the reference: {found.first or found.counters[0]}"
+                return f"{name} differs from the reference: {found.difference}"
         return None
 
     def to_json(self) -> dict:
@@ -58,7 +58,7 @@ class Parity:
         kinds = ", ".join(f"{n} {kind}" for kind, n in zip(KINDS, _counts(self.samples), strict=True))
         lines = [f"{self.samples} samples of {self.steps} steps, seed {self.seed}: {kinds}"]
         for name, found in self.compared.items():
-            said = "yes" if found.equal else f"no ({found.first or found.counters[0]})"
+            said = "yes" if found.equal else f"no ({found.difference})"
             what = f"{found.values:,} values of u, v, s and output, and all counts"
             lines.append(f"{name} = reference: {said}, {what}")
         if self.not_run:

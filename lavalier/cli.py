@@ -374,19 +374,35 @@ def check(
 
 
 @app.command()
+@with_policy
 def compare(
-    a: Annotated[Path, typer.Argument(help="A trace (.npz).")],
+    a: Annotated[Path, typer.Argument(help="A trace (.npz), or a network: a NIR graph, a Program, a .net.")],
     b: Annotated[Path, typer.Argument(help="Another.")],
+    input: InputFile = None,
+    data: Data = None,
+    samples: Samples = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder to write figures of two networks to.")] = None,
+    *,
+    policy: dict,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Compare two traces with ==; exit 1 and the first difference if they are not equal."""
-    from lavalier.simulate import compare as compare_traces
-    from lavalier.simulate.trace import Trace
+    """Compare two traces with ==, or two networks layer by layer; exit 1 with what differs."""
+    _refuse_existing_folder(figures, force)
+    if ".npz" in (a.suffix, b.suffix):
+        if input or data or samples or figures or policy:
+            raise BadInput(f"{a}: traces are compared as they are; leave out all options but --json")
+        _compare_traces(a, b, as_json)
+        return
+    from lavalier.diagnosing import diagnose_files
 
-    found = compare_traces(Trace.load(a), Trace.load(b))
+    with _progress("layers") as progress:
+        found = diagnose_files(a, b, policy, (input, data, samples), progress)
+    if figures:
+        found.draw(figures)
     _print(found.to_json() if as_json else found.to_text())
-    if not found.equal:
-        raise Mismatch(f"{a} and {b} differ: {found.first or found.counters[0]}")
+    if found.difference:
+        raise Mismatch(f"{a} and {b} differ: {found.difference}")
 
 
 @app.command()
@@ -435,6 +451,16 @@ def _pins(given: list[str]) -> dict[str, int]:
             raise BadInput(f"--pin {text}: must be a population and a core, as in hidden=3")
         pins[name] = int(core)
     return pins
+
+
+def _compare_traces(a: Path, b: Path, as_json: bool) -> None:
+    from lavalier.simulate import compare as compare_traces
+    from lavalier.simulate.trace import Trace
+
+    found = compare_traces(Trace.load(a), Trace.load(b))
+    _print(found.to_json() if as_json else found.to_text())
+    if not found.equal:
+        raise Mismatch(f"{a} and {b} differ: {found.difference}")
 
 
 def _trained(metrics: dict, out: Path) -> str:

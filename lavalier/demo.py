@@ -154,7 +154,7 @@ def _run_and_compare(
     for name, trace in traces.items():
         found = compare(trace, traces["reference"])
         if not found.equal:
-            raise Mismatch(f"{name} differs from the reference: {found.first or found.counters[0]}")
+            raise Mismatch(f"{name} differs from the reference: {found.difference}")
     return traces, why_not
 
 

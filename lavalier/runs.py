@@ -46,7 +46,7 @@ class Run:
         expected = reference.run(self.network, self.source.x, tuple(self.network.populations))
         found = compare(self.trace, expected)
         if not found.equal:
-            raise Mismatch(f"{self.engine} differs from the reference: {found.first or found.counters[0]}")
+            raise Mismatch(f"{self.engine} differs from the reference: {found.difference}")
         return f"{self.engine} = reference: yes, {found.values:,} values of u, v, spikes and output"
 
     def to_json(self) -> dict:

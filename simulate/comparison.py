@@ -1,12 +1,13 @@
-"""compare: are two traces equal, and if not, where do they part first?"""
+"""compare: are two traces equal, and if not, where do they part first, and how far?"""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .errors import BadInput
+from .population_distances import Distance, distance_table, population_distances
 from .trace import COUNTERS, Trace
 
 
@@ -53,17 +54,30 @@ class Comparison:
         Counters that differ, as `counter of part`.
     counted : bool
         Whether both traces have counts; a float graph has none.
+    other_units : list of str
+        Quantities that are floats in one trace and integers in the other: only their distance says something.
+    distances : list of Distance
+        Of each population, if the traces are not equal.
     """
 
     first: Difference | None
     rows: list[Row]
     counters: list[str]
     counted: bool
+    other_units: list[str]
+    distances: list[Distance]
 
     @property
     def equal(self) -> bool:
         """Whether every value and every count is the same."""
-        return self.first is None and not self.counters
+        return self.first is None and not self.counters and not self.other_units
+
+    @property
+    def difference(self) -> str | None:
+        """The first difference in words, None if all is equal."""
+        if self.first is not None or self.counters:
+            return str(self.first or self.counters[0])
+        return f"{self.other_units[0]} is floats and integers" if self.other_units else None
 
     @property
     def values(self) -> int:
@@ -79,6 +93,8 @@ class Comparison:
             "rows": [asdict(row) for row in self.rows],
             "counters": self.counters,
             "counted": self.counted,
+            "other_units": self.other_units,
+            "distances": [asdict(distance) for distance in self.distances],
         }
 
     def to_text(self) -> str:
@@ -90,17 +106,22 @@ class Comparison:
         lines += [f"counts differ: {counter}" for counter in self.counters]
         if not self.counted:
             lines.append("counts not compared: not both traces have them")
+        if self.other_units:
+            lines.append(f"floats against integers, not compared with ==: {', '.join(self.other_units)}")
+        if self.distances:
+            lines += ["", *distance_table(self.distances), ""]
         lines.append("equal" if self.equal else "different")
         return "\n".join(lines) + "\n"
 
 
 def compare(a: Trace, b: Trace) -> Comparison:
-    """Compare everything that both traces hold, with `==`.
+    """Compare everything that both traces hold, with `==`, and say how far apart they are if they differ.
 
     Parameters
     ----------
     a, b : Trace
-        Of the same network and input; populations in the order input to output.
+        Of the same network and input; populations in the order input to output. Of floats against integers
+        spikes are compared with `==`, and u and v, in other units, by distance.
 
     Returns
     -------
@@ -115,8 +136,11 @@ def compare(a: Trace, b: Trace) -> Comparison:
     >>> compare(trace, Trace(output=np.array([[[0], [2]]]))).first.step
     1
     """
-    rows, firsts = [], []
+    rows, firsts, other_units = [], [], []
     for depth, (population, quantity, left, right) in enumerate(_pairs(a, b)):
+        if not _of_one_unit(quantity, left, right):
+            other_units.append(f"{quantity} of '{population}'")
+            continue
         wrong = left != right
         rows.append(Row(population, quantity, wrong.size, int(np.count_nonzero(wrong))))
         if rows[-1].different:
@@ -127,30 +151,41 @@ def compare(a: Trace, b: Trace) -> Comparison:
                 quantity, population, sample, step, place, left[index].item(), right[index].item()
             )
             firsts.append((sample, step, depth, found))
-    if not sum(row.values for row in rows):
+    if not sum(row.values for row in rows) and not other_units:
         raise BadInput("the traces hold no values to compare")
     first = min(firsts, key=lambda f: f[:3])[3] if firsts else None
-    counted = bool(a.counts.syn_ops) and bool(b.counts.syn_ops)
-    return Comparison(first, rows, _different_counters(a, b), counted)
+    counted, counters = bool(a.counts.syn_ops) and bool(b.counts.syn_ops), _different_counters(a, b)
+    found = Comparison(first, rows, counters, counted, other_units, [])
+    return found if found.equal else replace(found, distances=population_distances(a, b))
 
 
 def _pairs(a: Trace, b: Trace) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
     """Yield what both hold, in the order in which a difference would spread."""
     names = list(dict.fromkeys([*a.v, *a.spikes]))
     for quantity in ("u", "v", "spikes"):
-        if getattr(a, quantity).keys() != getattr(b, quantity).keys():
-            raise BadInput(
-                f"{quantity} is recorded for {list(getattr(a, quantity))} and {list(getattr(b, quantity))}"
-            )
+        left, right = getattr(a, quantity), getattr(b, quantity)
+        # a graph has no u where nothing is remembered, and v under the name of its node
+        if left.keys() != right.keys() and (quantity == "spikes" or _holds_floats(a) == _holds_floats(b)):
+            raise BadInput(f"{quantity} is recorded for {list(left)} and {list(right)}")
     if a.outputs.keys() != b.outputs.keys():
         raise BadInput(f"the outputs are {list(a.outputs)} and {list(b.outputs)}")
     parts = [(n, q, getattr(a, q), getattr(b, q)) for n in names for q in ("u", "v", "spikes")]
     parts += [(n, "output", a.outputs, b.outputs) for n in a.outputs]
     for name, quantity, left, right in parts:
-        if name in left:
+        if name in left and name in right:
             if left[name].shape != right[name].shape:
                 raise BadInput(f"{quantity} of '{name}' is {left[name].shape} and {right[name].shape}")
             yield name, quantity, left[name], right[name]
+
+
+def _holds_floats(trace: Trace) -> bool:
+    return any(a.dtype.kind == "f" for a in (*trace.outputs.values(), *trace.v.values()))
+
+
+def _of_one_unit(quantity: str, left: np.ndarray, right: np.ndarray) -> bool:
+    """Whether == says something: not of a membrane in floats and in integers."""
+    alike = (left.dtype.kind == "f") == (right.dtype.kind == "f")
+    return alike or quantity == "spikes" or np.uint8 in (left.dtype, right.dtype)
 
 
 def _different_counters(a: Trace, b: Trace) -> list[str]:

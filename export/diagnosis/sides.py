@@ -1,0 +1,145 @@
+"""A float graph or a Program as one side of a diagnosis: populations, and the grid they lie on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+import nir
+import numpy as np
+
+from ...simulate.connections import Connection, Conv, Dense
+from ...simulate.errors import BadInput
+from ...simulate.network import network_of
+from ...simulate.neurons import LI, LIF, PLIF, GradedReLU, LIFNoReset, LIFSubtract, Neuron
+from ...simulate.program import Program
+from ...simulate.ranges import DECAY_ONE, UNIT
+from ...simulate.shapes import Shape
+from ...simulate.synapses import weight_grid
+from ...simulate.windows import Windows
+from ..linear_maps import Convolution, Few, Full, LinearMap
+from ..populations import Key, Population, populations
+
+RESETS = {LIF: "zero", PLIF: "zero", LIFSubtract: "subtract-delayed", LIFNoReset: "none", LI: "zero"}
+SPOKEN = ("du", "dv", "vth", "bias_mant", "bias_exp")  # registers that a population of floats has
+
+
+class Grid(NamedTuple):
+    """The numbers that weights were rounded to, in the unit of the weights; floats have step 0."""
+
+    step: float = 0.0
+    low: float = -np.inf
+    high: float = np.inf
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two networks that are compared.
+
+    Attributes
+    ----------
+    network : nir.NIRGraph or Program
+    populations : {name: Population}
+        Sources first; of a Program in units of a weight.
+    inputs : {name: shape}
+    outputs : tuple of str
+        Populations.
+    grids : {(population, source, delay): Grid}
+        Of a Program's connections.
+    bias_steps : {population: float (n)}
+        Of a Program.
+    registers : {population: {name: int (n)}}
+        Of a Program: what floats have no word for, where it is not 0.
+    """
+
+    network: nir.NIRGraph | Program
+    populations: dict[str, Population]
+    inputs: dict[str, Shape]
+    outputs: tuple[str, ...]
+    grids: Mapping[tuple[str, str, int], Grid]
+    bias_steps: Mapping[str, np.ndarray]
+    registers: Mapping[str, dict[str, np.ndarray]]
+
+    @property
+    def program(self) -> Program | None:
+        """The Program, if it is one."""
+        return self.network if isinstance(self.network, Program) else None
+
+    def grid(self, population: str, key: Key) -> Grid:
+        """Return the grid of a connection."""
+        return self.grids.get((population, *key), Grid())
+
+    def bias_step(self, population: str) -> np.ndarray:
+        """Return the distance between two biases of each neuron."""
+        return self.bias_steps.get(population, np.zeros(1))
+
+
+def side_of(network: nir.NIRGraph | Program) -> Side:
+    """Return a network as a side.
+
+    Raises
+    ------
+    BadInput, Unsupported
+        A graph does not hold together, or holds what has no hardware form.
+    """
+    if isinstance(network, Program):
+        return _of_program(network)
+    held = network_of(network)
+    found = {p.name: p for p in populations(held)}
+    outputs = tuple(source for name in held.flat.outputs for source in held.flat.sources[name])
+    if unknown := set(outputs) - found.keys():
+        raise BadInput(f"output '{min(unknown)}' is not a neuron node: nothing to compare it with")
+    inputs = {name: held.shapes[name] for name in held.flat.inputs}
+    return Side(network, found, inputs, outputs, {}, {}, {})
+
+
+def _of_program(program: Program) -> Side:
+    weights: dict[str, dict[Key, LinearMap]] = {name: {} for name in program.populations}
+    grids = {}
+    for c in program.connections:
+        weights[c.target][c.source, c.delay] = _map(c)
+        grid = np.ldexp(np.array(weight_grid(c.num_weight_bits, c.sign_mode), float), c.weight_exp)
+        grids[c.target, c.source, c.delay] = Grid(*grid)
+    found = {n: _population(n, neuron, weights[n]) for n, neuron in program.populations.items()}
+    steps = {
+        n: np.ldexp(1 / UNIT, neuron.bias_exp.ravel())
+        for n, neuron in program.populations.items()
+        if not isinstance(neuron, GradedReLU)
+    }
+    more = {n: _unspoken(neuron) for n, neuron in program.populations.items()}
+    inputs = {n: entry.shape for n, entry in program.inputs.items()}
+    return Side(program, found, inputs, program.outputs, grids, steps, more)
+
+
+def _population(name: str, neuron: Neuron, weights: dict[Key, LinearMap]) -> Population:
+    registers = {f: getattr(neuron, f).ravel().astype(float) for f in neuron.registers()}
+    silence = np.zeros(prod(neuron.shape))
+    return Population(
+        name,
+        neuron.shape,
+        alpha=1 - (registers.get("du", silence + DECAY_ONE - 1) + 1) / DECAY_ONE,
+        beta=1 - registers.get("dv", silence + DECAY_ONE) / DECAY_ONE,
+        threshold=registers.get("vth"),
+        bias=silence if isinstance(neuron, GradedReLU) else neuron.bias.ravel() / UNIT,
+        weights=weights,
+        reset=RESETS.get(type(neuron), type(neuron).__name__),
+        at_threshold=isinstance(neuron, PLIF),
+        membrane=name,
+    )
+
+
+def _unspoken(neuron: Neuron) -> dict[str, np.ndarray]:
+    found = {f: getattr(neuron, f).ravel() for f in neuron.registers() if f not in SPOKEN}
+    return {field: values for field, values in found.items() if values.any()}
+
+
+def _map(c: Connection) -> LinearMap:
+    """Return a connection's weights, times 2^weight_exp, in the form that a graph would have."""
+    if isinstance(c, Conv):
+        windows = Windows(c.weights.shape[2:], c.stride, c.dilation, c.padding, c.padding)
+        return Convolution(np.ldexp(c.weights.astype(float), c.weight_exp), c.input_shape, windows, c.groups)
+    if isinstance(c, Dense):
+        return Full(np.ldexp(c.weights.astype(float), c.weight_exp))
+    held = c.weights.astype(float)
+    held.data = np.ldexp(held.data, c.weight_exp)
+    return Few(held)
