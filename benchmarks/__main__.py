@@ -10,6 +10,7 @@ from lavalier.simulate.errors import LavalierError
 from lavalier.simulate.files import write_json
 
 from . import digits, interchange, quantization, start, training
+from .energy import neurobench
 from .measure import Disturbed, Figure
 from .speed import against, bound, cost
 
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
     "simulate.cost": cost.cost,
     "simulate.first_call_s": cost.first_call,
     "simulate.peak_gib": cost.peak,
+    "energy.neurobench_mismatches": neurobench.neurobench_mismatches,
 }
 # figures that do not begin with the name of the benchmark that measures them
 MEASURED_BY = {

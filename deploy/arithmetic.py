@@ -4,11 +4,12 @@ A third writing of `simulate.reference`, which it must equal: populations at onc
 wrapped to 32 bits as Lava's are.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from ..simulate.ranges import DECAY_ONE, U_HALF_RANGE, V_MAX, V_SHIFT
+from ..simulate.ranges import U_HALF_RANGE, V_MAX, V_SHIFT
+from ..simulate.wide import decayed, int32
 
 SUBTRACT = ("LIFSubtract", "ALIF")  # the threshold goes from v a step after a spike
 KEEP = ("LIFSubtract", "ALIF", "LIFNoReset", "LI", "GradedLI")  # v goes on after a spike
@@ -23,22 +24,6 @@ class Taken(NamedTuple):
     wrapped: np.ndarray
     cut: np.ndarray
     active: np.ndarray
-
-
-def deliver(weights: Any, weight_exp: int, events: np.ndarray) -> np.ndarray:
-    """Return what events give the neurons: the sum is shifted, and rounded down if that is to the right.
-
-    Parameters
-    ----------
-    weights : matrix (n_out, n_in)
-        Dense or of scipy.sparse.
-    weight_exp : int
-        Powers of 2.
-    events : int64 (n_in) or (n_in, steps)
-        0 where there is none.
-    """
-    total = _int32(weights.astype(np.int64) @ events)
-    return _int32(total << weight_exp) if weight_exp > 0 else total >> -weight_exp
 
 
 def at_rest(registers: Arrays, size: int) -> Arrays:
@@ -66,18 +51,18 @@ def take_step(kind: str, registers: Arrays, state: Arrays, a_in: np.ndarray) -> 
         never = np.zeros(a_in.size, bool)
         return Taken(np.where(a_in > registers["vth"], a_in, 0), never, never, a_in != 0)
     before = state["u"] | state["v"]
-    current = _int32(_decayed(state["u"], registers["du"] + 1) + _int32(a_in << V_SHIFT))
-    u = np.where(current > U_HALF_RANGE, _int32(current - 2 * U_HALF_RANGE), current)
-    u = np.where(u <= -U_HALF_RANGE, _int32(current + 2 * U_HALF_RANGE), u)
+    current = int32(decayed(state["u"], registers["du"] + 1) + int32(a_in << V_SHIFT))
+    u = np.where(current > U_HALF_RANGE, int32(current - 2 * U_HALF_RANGE), current)
+    u = np.where(u <= -U_HALF_RANGE, int32(current + 2 * U_HALF_RANGE), u)
     threshold = registers.get("vth", np.zeros_like(u)) << V_SHIFT
     if kind == "ALIF":
-        raised = _decayed(state["e"], registers["de"]) + state["held"] * registers["jump"]
+        raised = decayed(state["e"], registers["de"]) + state["held"] * registers["jump"]
         state["e"] = np.minimum(raised, V_MAX)
         threshold = threshold + state["e"]
     bias = registers["bias_mant"] << registers["bias_exp"]
-    total = _int32(_decayed(state["v"], registers["dv"]) + u + bias)
+    total = int32(decayed(state["v"], registers["dv"]) + u + bias)
     if kind in SUBTRACT:
-        total = _int32(total - state["held"] * threshold)
+        total = int32(total - state["held"] * threshold)
     resting = state["rest"] > 0
     total = np.where(resting, state["v"], total)
     v = np.clip(total, -V_MAX, V_MAX)
@@ -89,13 +74,3 @@ def take_step(kind: str, registers: Arrays, state: Arrays, a_in: np.ndarray) -> 
     state["u"], state["v"] = u, v if kind in KEEP else np.where(fired, 0, v)
     sent = np.where(fired, v >> V_SHIFT, 0) if kind == "GradedLI" else state["held"]
     return Taken(sent, u != current, v != total, (before | u | v) != 0)
-
-
-def _decayed(values: np.ndarray, decay: np.ndarray) -> np.ndarray:
-    """Return what a decay register leaves, rounded toward zero."""
-    product = values * (DECAY_ONE - decay)
-    return np.sign(product) * (np.abs(product) >> 12)
-
-
-def _int32(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.int32).astype(np.int64)

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..simulate.connections import Connection, Dense
 from ..simulate.program import Program
-from ..simulate.ranges import DECAY_ONE, V_MAX, V_SHIFT
+from ..simulate.ranges import V_MAX, V_SHIFT
 from ..simulate.trace import COUNTERS, Counts
-from .arithmetic import deliver
+from ..simulate.wide import decayed, deliver, int32, shifted
 from .neurons import OWN, form_of
 from .recording import Recording
 
@@ -69,14 +69,14 @@ def _active(u: np.ndarray, v: np.ndarray, s: np.ndarray) -> int:
 
 
 def _wraps(neuron: Any, u: np.ndarray, a_in: np.ndarray) -> int:
-    kept = DECAY_ONE - 1 - np.ravel(neuron.du).astype(np.int64)
-    unwrapped = _int32(_int32(_scaled(_before(u), kept)) + _int32(a_in << V_SHIFT))
+    decay = np.ravel(neuron.du).astype(np.int64) + 1
+    unwrapped = int32(int32(decayed(_before(u), decay)) + int32(a_in << V_SHIFT))
     return int(np.count_nonzero(unwrapped != u))
 
 
 def _saturations(neuron: Any, u: np.ndarray, v: np.ndarray) -> int:
-    kept = DECAY_ONE - np.ravel(neuron.dv).astype(np.int64)
-    total = _int32(_int32(_scaled(_before(v), kept)) + u + np.ravel(neuron.bias))
+    decay = np.ravel(neuron.dv).astype(np.int64)
+    total = int32(int32(decayed(_before(v), decay)) + u + np.ravel(neuron.bias))
     return int(np.count_nonzero(np.abs(total) > V_MAX))
 
 
@@ -88,7 +88,7 @@ def _arriving(
     a_in = np.zeros((steps, program.size(name)), np.int64)
     for c in program.incoming(name):
         arrived = _in_time(c, sent[c.source])
-        a_in[steps - len(arrived) :] = _int32(
+        a_in[steps - len(arrived) :] = int32(
             a_in[steps - len(arrived) :] + _delivered(weights[c.name], c.weight_exp, arrived)
         )
     return a_in
@@ -109,16 +109,4 @@ def _delivered(weights: Any, exp: int, events: np.ndarray) -> np.ndarray:
     if not isinstance(weights, np.ndarray):
         return deliver(weights, exp, events.T.astype(np.int64)).T
     # exact in float64: below 2^53 for up to 2^21 channels of 24-bit events and 8-bit weights
-    total = _int32((events.astype(np.float64) @ weights.T).astype(np.int64))
-    return _int32(total << exp) if exp > 0 else total >> -exp
-
-
-def _scaled(values: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Decay by `kept` 4096ths, toward zero."""
-    product = values * kept
-    return np.sign(product) * (np.abs(product) >> 12)
-
-
-def _int32(values: np.ndarray) -> np.ndarray:
-    """Wrap to 32 bits as Lava's int32 arrays do."""
-    return values.astype(np.int32).astype(np.int64)
+    return shifted((events.astype(np.float64) @ weights.T).astype(np.int64), exp)

@@ -412,14 +412,24 @@ def energy(
     device: Annotated[
         str, typer.Option(help="A device, one of its tables, or a .yaml of your own.")
     ] = "loihi1",
+    window: Annotated[float, typer.Option(min=0, help="Seconds of sound in a frame.")] = 0,
+    hop: Annotated[float, typer.Option(min=0, help="Seconds from frame to frame.")] = 0,
+    host: Annotated[
+        list[str] | None, typer.Option(help="WHAT=AMOUNT an inference, outside the chip: listed, not priced.")
+    ] = None,
+    input: Annotated[
+        Path | None,
+        typer.Option("--input", "-i", help="What was run (.npy, .npz): counts of each step, too."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Price a run: an interval a layer, each constant with source and grade."""
-    from lavalier.simulate import energy as price
+    """Price a run: an interval a layer, each constant with source and grade; latency; the field's metrics."""
+    from lavalier.pricing import price_run
     from lavalier.simulate.program import Program
     from lavalier.simulate.trace import Trace
 
-    priced = price(Program.load(program), Trace.load(trace), device)
+    amounts = dict(_amount(text) for text in host or [])
+    priced = price_run(Program.load(program), Trace.load(trace), device, window, hop, amounts, input)
     _print(priced.to_json() if as_json else priced.to_text())
 
 
@@ -461,6 +471,30 @@ def _compare_traces(a: Path, b: Path, as_json: bool) -> None:
     _print(found.to_json() if as_json else found.to_text())
     if not found.equal:
         raise Mismatch(f"{a} and {b} differ: {found.difference}")
+
+
+def _amount(given: str) -> tuple[str, float]:
+    what, _, amount = given.rpartition("=")
+    try:
+        number = float(amount)
+    except ValueError:
+        number = -1.0
+    if not what or not 0 <= number < float("inf"):
+        raise BadInput(f"--host {given}: must be what and how much of it, as in 'front end=64000'")
+    return what, number
+
+
+@app.command()
+def devices(
+    device: Annotated[str | None, typer.Argument(help="A device, a table, or a .yaml; default all.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the tables of constants, each with its source, grade and boundary."""
+    from lavalier.simulate.cost.tables import EVIDENCE, GRADES, all_tables, device_tables, tables_to_text
+
+    tables = device_tables(device) if device else all_tables()
+    data = {"grades": GRADES, "evidence": EVIDENCE, "tables": [table.model_dump() for table in tables]}
+    _print(data if as_json else tables_to_text(tables))
 
 
 def _trained(metrics: dict, out: Path) -> str:

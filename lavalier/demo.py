@@ -21,10 +21,11 @@ from lavalier.models.digits import load
 from lavalier.models.log_mel import N_BANDS, STEP_S
 from lavalier.models.readout import decide
 from lavalier.simulate import compare, energy, fast, reference, run
+from lavalier.simulate.cost.result import Energy
+from lavalier.simulate.cost.text import joules
 from lavalier.simulate.errors import Mismatch
 from lavalier.simulate.files import write_json
 from lavalier.simulate.nir_file import first_difference
-from lavalier.simulate.pricing import Energy, micro
 from lavalier.simulate.program import Program
 from lavalier.simulate.trace import Trace
 from lavalier.sources import EMBEDDED_SEED, Source, load_source
@@ -69,7 +70,7 @@ class DemoResult:
     def to_text(self) -> str:
         """Return the table."""
         equal = f"yes, {self.compared_values:,} values of u, v and s ({self.compared_clips} clips)"
-        tables = ", ".join(f"{t.name}: grade {t.constants['syn_ops'].grade}" for t in self.energy.tables)
+        tables = ", ".join(f"{t.name}: {t.constants['syn_ops'].grade}" for t in self.energy.tables_of_figure)
         rows = [
             ("float accuracy", f"{100 * self.float_accuracy:.1f} % of {self.clips} clips, NIR graph"),
             ("fixed-point accuracy", f"{100 * self.fixed_accuracy:.1f} % of the same, 8-bit weights"),
@@ -77,7 +78,7 @@ class DemoResult:
             ("Lava = reference", equal) if not self.lava else ("Lava: not run (needs Python 3.10)", ""),
             ("spikes", f"{self.spikes:,.0f} per inference"),
             ("syn_ops", f"{self.syn_ops:,.0f} per inference"),
-            ("energy", f"{micro(self.energy.per_inference)} per inference, Loihi 1 neurocores, dynamic"),
+            ("energy", f"{joules(self.energy.per_inference)} per inference, Loihi 1 neurocores, dynamic"),
             ("", f"constants: {tables}; not in it: host, idle, barrier"),
         ]
         lines = [f"digits, {self.data}", *(f"note: {note}" for note in self.notes)]

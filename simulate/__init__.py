@@ -23,10 +23,14 @@ _NAMES = {
     "Session": ".session",
     "compare": ".comparison",
     "Comparison": ".comparison",
-    "energy": ".pricing",
-    "Energy": ".pricing",
     "fit": ".resources.fitting",
     "Fit": ".resources.fitting",
+    "energy": ".cost.pricing",
+    "Energy": ".cost.result",
+    "latency": ".cost.timing",
+    "counts_by_step": ".cost.counting",
+    "neurobench_metrics": ".cost.metrics",
+    "ndns_metrics": ".cost.metrics",
 }
 _MODULES = ("fast", "reference")
 __all__ = [*_NAMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]

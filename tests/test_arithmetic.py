@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from lavalier.deploy.arithmetic import at_rest, deliver, take_step
+from lavalier.deploy.arithmetic import at_rest, take_step
 from lavalier.simulate.neurons import NEURONS
 from lavalier.simulate.ranges import RANGES
 from lavalier.simulate.reference import MORE, RULES, synapse
+from lavalier.simulate.wide import deliver
 
 V_END = (1 << 23) - 1
 STATES = {

@@ -31,6 +31,7 @@ COMMANDS = (
     "compare",
     "energy",
     "fit",
+    "devices",
 )
 
 
@@ -96,12 +97,33 @@ def test_quantize_simulate_compare_energy(folder, tmp_path, capsys):
     succeeds(capsys, *run, "-o", law, "--engine", "reference", "--samples", "8")
     assert succeeds(capsys, "compare", fast, law).endswith("equal\n")
     assert json.loads(succeeds(capsys, "compare", fast, law, "--json"))["equal"] is True
-    assert "loihi1-davies" in succeeds(capsys, "energy", program, fast)
+    said = succeeds(
+        capsys, "energy", program, fast, "--window", "0.025", "--hop", "0.01", "--host", "fft=64000"
+    )
+    assert "loihi1-davies" in said and "up to a hop of 10 ms" in said and "64,000 per inference" in said
+    assert "upper bound, inherited" in succeeds(capsys, "energy", program, fast, "--device", "loihi2")
+    said = json.loads(succeeds(capsys, "energy", program, fast, "--input", folder / "x.npy", "--json"))
+    assert len(said["by_step"]["spikes_out"]["a"]) == 50 and said["neurobench"]["MembraneUpdates"] > 0
+    assert sum(said["by_step"]["input_events"]["in"]) == said["host"]["input events sent to 'in'"]
+    assert said["n_dns"]["P_proxy_ops_per_s"] > 0 and said["latency"]["pipeline_steps"] == 3
+    assert "--host fft: must be" in fails(capsys, "energy", program, fast, "--host", "fft")
     low, high = json.loads(succeeds(capsys, "energy", program, fast, "--json"))["per_inference_j"]
     assert 0 < low < high
     said = json.loads(succeeds(capsys, *run, "--samples", "3", "--json"))
     assert said["samples"] == 3 and said["notes"] == ["3 of 8 samples, evenly spaced"]
     assert said["counts"]["syn_ops"] > 0 and len(said["decisions"]) == 3
+
+
+def test_devices_prints_every_constant_with_its_source(capsys):
+    data = json.loads(succeeds(capsys, "devices", "--json"))
+    text = succeeds(capsys, "devices")
+    assert len(data["tables"]) > 10
+    for table in data["tables"]:
+        assert f"{table['name']}: {table['title']}" in text
+        for constant in table["energy"].values():
+            assert f"{constant['source']}, {constant['table']}" in text
+    assert "grade inherited" in text and "loihi1" not in succeeds(capsys, "devices", "gpu")
+    assert "no table for 'tea'" in fails(capsys, "devices", "tea")
 
 
 def test_compare_of_unequal_traces_exits_1_with_the_first_difference(folder, tmp_path, capsys):

@@ -41,10 +41,10 @@ def test_the_wheel_holds_every_stage_and_its_data(tmp_path):
             "for name in ('digits.pt', 'digits.nir', 'digits.json', 'py.typed'):",
             "    assert (files('lavalier.models') / name).is_file(), name",
             "from lavalier.simulate import Program, energy",
-            "from lavalier.simulate.device_tables import device_tables",
-            "assert len(device_tables('loihi1')) == 2",
             "from lavalier.simulate.resources.limits import device_limits",
             "assert device_limits('loihi1').name == 'loihi1' and device_limits('loihi2').cores == 128",
+            "from lavalier.simulate.cost.tables import device_tables",
+            "assert len(device_tables('loihi1')) == 3",
             "import lavalier.simulate.fast, lavalier.export.quantization",
         ]
     )

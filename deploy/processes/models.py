@@ -20,8 +20,9 @@ from lava.proc.lif.models import PyLifResetModelBitAcc
 from lava.proc.lif.process import LIFReset
 
 # absolute: Lava looks for models by executing this file outside its package
-from lavalier.deploy.arithmetic import at_rest, deliver, take_step
+from lavalier.deploy.arithmetic import at_rest, take_step
 from lavalier.deploy.processes.process import Line, OwnNeuron, OwnSynapses, Source
+from lavalier.simulate.wide import deliver
 
 
 @implements(proc=Source, protocol=LoihiProtocol)

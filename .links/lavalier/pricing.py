@@ -1,0 +1,1 @@
+../../lavalier/pricing.py

@@ -1,0 +1,1 @@
+"""What a run costs: counts, tables of constants with their sources, energy, latency, the field's metrics."""
