@@ -10,7 +10,7 @@ from lavalier.simulate.errors import LavalierError
 from lavalier.simulate.files import write_json
 
 from . import digits, interchange, quantization, start, training
-from .energy import neurobench
+from .energy import keyword_spotting, neurobench, sanafe_prices
 from .measure import Disturbed, Figure
 from .speed import against, bound, cost
 
@@ -37,6 +37,8 @@ BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
     "simulate.first_call_s": cost.first_call,
     "simulate.peak_gib": cost.peak,
     "energy.neurobench_mismatches": neurobench.neurobench_mismatches,
+    "energy.vs_sanafe": sanafe_prices.vs_sanafe,
+    "energy.keyword_spotting": keyword_spotting.keyword_spotting,
 }
 # figures that do not begin with the name of the benchmark that measures them
 MEASURED_BY = {
@@ -58,6 +60,8 @@ MEASURED_BY = {
     "digits.fixed_4bit": "training.accuracy",
     "digits.fixed_4bit_lost": "training.accuracy",
     "digits.quantized_4bit_lost": "training.accuracy",
+    "energy.keyword_spotting_low": "energy.keyword_spotting",
+    "energy.keyword_spotting_high": "energy.keyword_spotting",
 }
 
 

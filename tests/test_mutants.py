@@ -144,11 +144,21 @@ MUTANTS = [
     ("deploy/arithmetic.py", "np.where(fired, v >> V_SHIFT, 0)", "v >> V_SHIFT"),
     ("deploy/arithmetic.py", "(before | u | v) != 0", "(u | v) != 0"),
     ("deploy/arithmetic.py", 'bias_mant"] << registers', 'bias_mant"] + registers'),
+    (
+        "simulate/cost/counting.py",
+        "late[:, connection.delay :] = events",
+        "late[:, : events.shape[1]] = events",
+    ),
+    ("simulate/cost/counting.py", "events @ stored_fan_out(c)", "events @ c.fan_out"),
+    ("simulate/cost/counting.py", "(np.ravel(neuron.bias) != 0)", "True"),
+    ("simulate/cost/counting.py", "values[:, :-1]", "values[:, 1:]"),
+    ("simulate/cost/counting.py", "happened[name] * program.destinations(name)", "happened[name]"),
 ]
 TESTS = {  # of a folder, or of one file
     "simulate": ["tests/test_reference.py", "tests/test_connections.py", "tests/test_fast.py"],
     "deploy": ["tests/test_arithmetic.py"],
     "simulate/wide.py": ["tests/test_arithmetic.py"],
+    "simulate/cost/counting.py": ["tests/test_counting.py"],
 }
 
 
