@@ -490,7 +490,8 @@ def devices(
     as_json: Json = False,
 ) -> None:
     """Print the tables of constants, each with its source, grade and boundary."""
-    from lavalier.simulate.cost.tables import EVIDENCE, GRADES, all_tables, device_tables, tables_to_text
+    from lavalier.simulate.cost.entries import EVIDENCE, GRADES
+    from lavalier.simulate.cost.tables import all_tables, device_tables, tables_to_text
 
     tables = device_tables(device) if device else all_tables()
     data = {"grades": GRADES, "evidence": EVIDENCE, "tables": [table.model_dump() for table in tables]}

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from lavalier.simulate import LI, LIF, Conv, Dense, Input, Program, energy, run
-from lavalier.simulate.cost.tables import EVIDENCE, GRADES, all_tables, device_tables
+from lavalier.simulate.cost.entries import EVIDENCE, GRADES
+from lavalier.simulate.cost.tables import all_tables, device_tables
 from lavalier.simulate.errors import BadInput
 from lavalier.simulate.neurons import GradedReLU, LIFSubtract
 from lavalier.simulate.trace import Counts

@@ -10,7 +10,8 @@ import numpy as np
 
 from lavalier.simulate import Counts, Dense, Input, Program, Trace, counts_by_step, energy
 from lavalier.simulate.cost.amounts import parts_of
-from lavalier.simulate.cost.tables import Entry, device_tables
+from lavalier.simulate.cost.entries import Entry
+from lavalier.simulate.cost.tables import device_tables
 from lavalier.simulate.errors import NotAvailable
 from lavalier.simulate.neurons import LIF
 

@@ -15,7 +15,8 @@ from ..errors import BadInput
 from ..program import Program
 from ..trace import Trace
 from .amounts import Part, key_of, parts_of, priced_amounts, steps_of
-from .result import Conventional, Cost, Energy, Interval, Layer
+from .intervals import Cost, Interval
+from .result import Conventional, Energy, Layer
 from .tables import DeviceTable, device_tables
 from .unpriced import not_priced
 

@@ -5,33 +5,16 @@ The .yaml files beside this module are the tables; one of your own has the same 
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..errors import BadInput
 from ..yaml_file import read_yaml
+from .entries import EVIDENCE, GRADES, Entry
 
-GRADES = {
-    "measured": "on the device itself",
-    "fitted": "a model's constant, fitted to measurements of the device",
-    "scaled": "calculated from other published numbers; the table says how",
-    "inherited": "another device's, because this one's is not published",
-    "proxy": "stands in for the device: a circuit simulated before silicon, a typical one of its process, "
-    "operations in place of joules",
-    "none": "nobody has published it: it has no value, is never priced, and is listed",
-}
-EVIDENCE = {
-    "primary": "read in the source itself",
-    "transcription": "read in somebody's copy of it; the source itself was not seen",
-}
-SI = {
-    "pJ": 1e-12, "nJ": 1e-9, "uJ": 1e-6, "mJ": 1e-3, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "W": 1.0, "mW": 1e-3,
-    "syn_op": 1.0, "times": 1.0, "cores": 1.0,
-}  # fmt: skip
 ENERGY_UNITS, TIME_UNITS = {"pJ", "nJ", "uJ", "mJ"}, {"ns", "us", "ms"}
 
-Grade = Literal["measured", "fitted", "scaled", "inherited", "proxy", "none"]
 # what a simulator counts, and what a placement adds; sparse and conv: where they differ from dense synapses
 Counter = Literal[
     "syn_ops",
@@ -46,64 +29,6 @@ Counter = Literal[
     "dendrite_updates_active",
     "dendrite_updates_inactive",
 ]
-Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class Entry(BaseModel):
-    """One constant, with where it comes from: a value, an interval, or neither if its grade is "none"."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    value: Positive | None = None
-    interval: tuple[Positive, Positive] | None = None
-    unit: Literal["pJ", "nJ", "uJ", "mJ", "ns", "us", "ms", "W", "mW", "syn_op", "times", "cores"]
-    source: str = Field(min_length=1)
-    table: str = Field(min_length=1)
-    grade: Grade
-    evidence: Literal["primary", "transcription"]
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _has_what_its_grade_says(self) -> "Entry":
-        given = (self.value is not None) + (self.interval is not None)
-        if given != (self.grade != "none"):
-            raise ValueError("needs a value or an interval; with grade none, neither")
-        if self.interval and self.interval[0] > self.interval[1]:
-            raise ValueError("the interval ends before it begins")
-        return self
-
-    @property
-    def known(self) -> bool:
-        """Whether it has a value."""
-        return self.grade != "none"
-
-    @property
-    def low(self) -> float:
-        """The smaller end, in joules, seconds, watts, or syn_ops."""
-        return self._ends()[0] * SI[self.unit]
-
-    @property
-    def high(self) -> float:
-        """The larger end."""
-        return self._ends()[1] * SI[self.unit]
-
-    def _ends(self) -> tuple[float, float]:
-        if self.interval:
-            return self.interval
-        if self.value is None:
-            raise BadInput(f"{self.source}, {self.table}: nobody has published this ({self.note})")
-        return self.value, self.value
-
-    def to_text(self) -> str:
-        """Print value, unit, grade and source.
-
-        >>> Entry(value=3, unit="pJ", source="A", table="T 1", grade="fitted", evidence="primary").to_text()
-        '3 pJ  fitted (primary)  A, T 1'
-        """
-        ends = [f"{end:g}" for end in ((self.interval or (self.value,)) if self.known else ())]
-        value = f"{' to '.join(ends)} {self.unit}" if ends else "not published"
-        note = f"; {self.note}" if self.note else ""
-        return f"{value}  {self.grade} ({self.evidence})  {self.source}, {self.table}{note}"
 
 
 class Published(BaseModel):

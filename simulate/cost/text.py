@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from .result import Energy, Interval, Layer
-from .tables import SI
+from .entries import SI
+from .intervals import Interval
+from .result import Energy, Layer
 
 
 def joules(energy: Interval | None) -> str:

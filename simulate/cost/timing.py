@@ -11,7 +11,7 @@ from ..errors import BadInput
 from ..program import Program
 from ..trace import Trace
 from .amounts import Part, key_of, parts_of, steps_of
-from .result import Interval
+from .intervals import Interval
 from .tables import DeviceTable, device_tables
 from .text import ends
 
