@@ -320,11 +320,11 @@ def test_messages_and_hops_by_hand():
     program = Program({"in": Input((2,))}, populations, joined, ["b"])
     trace = run(program, np.array([[[1, 0], [1, 1], [0, 0]]]), record=("a", "b"))
     assert trace.spikes["a"].sum(axis=1).tolist() == [[2, 1]]
-    # core 42 is in tile 10, third column of the second row; core 1 in tile 0
+    # core 42 is in tile 10, third row of the third column; core 1 in tile 0
     found = fit(program, "loihi1", pinned={"a": 1, "b": 42})
-    assert found.placement.place(42) == (0, 2, 1) and found.placement.chips == 1
+    assert found.placement.place(42) == (0, 2, 2) and found.placement.chips == 1
     sent = found.traffic(trace)
-    assert [n.tolist() for n in sent["a"]] == [[3], [6], [3], [0]] and list(sent) == ["a"]
+    assert [n.tolist() for n in sent["a"]] == [[3], [6], [6], [0]] and list(sent) == ["a"]
     apart = fit(program, "loihi1", pinned={"a": 1, "b": 128 + 42}, chips=2).traffic(trace)["a"]
     assert [n.tolist() for n in apart] == [[3], [0], [0], [3]]
     with pytest.raises(BadInput, match="no mesh of Loihi 2 is published"):

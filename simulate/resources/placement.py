@@ -65,12 +65,12 @@ class Placement:
         return found
 
     def place(self, core: int) -> Place | None:
-        """Chip and tile of a core, None where no mesh is published; tiles are counted row by row."""
+        """Chip and tile of a core, None where no mesh is published; tiles are counted column by column."""
         mesh = self.device.mesh
         if mesh is None:
             return None
         chip, within = divmod(core, self.device.cores)
-        y, x = divmod(within // mesh.cores_per_tile, mesh.width)
+        x, y = divmod(within // mesh.cores_per_tile, mesh.height)
         return Place(chip, x, y)
 
     @property
