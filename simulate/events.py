@@ -8,7 +8,9 @@ from .errors import BadInput
 from .program import Program
 
 
-def check_events(program: Program, x: np.ndarray | Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def check_events(
+    program: Program, x: np.ndarray | Mapping[str, np.ndarray], spikes_too: bool = True
+) -> dict[str, np.ndarray]:
     """Return x as `{input: (batch, steps, channels)}`, uint8 up to 8 message bits, int32 above.
 
     Parameters
@@ -17,6 +19,8 @@ def check_events(program: Program, x: np.ndarray | Mapping[str, np.ndarray]) -> 
         Whose inputs x must fit.
     x : array (batch, steps, *shape), or {input name: array}
         Whole numbers, 0 to the input's largest event. Floats are taken where they are whole.
+    spikes_too : bool
+        False: bytes that should be spikes may be above 1; `fast` looks at them only once, and then says so.
 
     Raises
     ------
@@ -26,7 +30,7 @@ def check_events(program: Program, x: np.ndarray | Mapping[str, np.ndarray]) -> 
     given = x if isinstance(x, Mapping) else {next(iter(program.inputs)): x}
     if given.keys() != program.inputs.keys():
         raise BadInput(f"inputs are {list(program.inputs)}, x has {list(given)}")
-    events = {name: _check_input(program, name, np.asarray(a)) for name, a in given.items()}
+    events = {name: _check_input(program, name, np.asarray(a), spikes_too) for name, a in given.items()}
     if len({a.shape[:2] for a in events.values()}) > 1:
         raise BadInput("all inputs must have the same batch and steps")
     return events
@@ -41,7 +45,7 @@ def check_record(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in known if name in names)
 
 
-def _check_input(program: Program, name: str, values: np.ndarray) -> np.ndarray:
+def _check_input(program: Program, name: str, values: np.ndarray, spikes_too: bool) -> np.ndarray:
     entry = program.inputs[name]
     if values.ndim < 2 or values.shape[2:] != entry.shape:
         raise BadInput(
@@ -49,7 +53,10 @@ def _check_input(program: Program, name: str, values: np.ndarray) -> np.ndarray:
         )
     if values.dtype.kind not in "biuf":
         raise BadInput(f"input '{name}': x holds {values.dtype}, not numbers")
-    if values.size:
+    bytes_will_do = values.dtype == np.uint8 and (
+        entry.largest >= 255 or not (entry.message_bits or spikes_too)
+    )
+    if values.size and not bytes_will_do:
         low = 0 if values.dtype.kind in ("b", "u") else values.min()
         high = values.max()  # nan spreads to both
         if not (low >= 0 and high <= entry.largest):

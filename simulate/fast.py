@@ -1,7 +1,7 @@
 """Batched and compiled: the same integers as `reference`, for whole data sets.
 
-One compiled call runs some samples through the whole network, step by step. Threads take samples, so the
-result does not depend on their number.
+One compiled call runs some samples through the whole network, a block of steps at a time. Threads take
+samples, so the result does not depend on their number.
 """
 
 import os
@@ -14,7 +14,7 @@ import numpy as np
 from . import kernels
 from .errors import BadInput
 from .events import check_events, check_record
-from .plan import CALM, Plan, Scratch, event_bytes
+from .plan import CALM, Plan, Scratch, event_arrays
 from .program import Program
 from .room import check_memory
 from .trace import COUNTERS, Counts, Trace, collect
@@ -46,13 +46,15 @@ def run(
     BadInput
         x does not fit the inputs, a name to record does not exist, or memory would not hold what is recorded.
     """
-    events = check_events(program, x)
+    events = check_events(program, x, spikes_too=False)
     record = check_record(record, program.populations)
     threads = (os.cpu_count() or 1) if threads is None else threads
     if threads < 1:
         raise BadInput(f"threads = {threads} must be at least 1")
     job = Job(program, events, record)
     job.run(threads)
+    if job.beyond.any():  # say where
+        check_events(program, x)
     return job.trace()
 
 
@@ -105,7 +107,8 @@ class Job:
         for part in ("spikes", "messages", "u", "v"):
             layers[part] = [getattr(self, part).start.get(n, -1) for n in program.populations]
         self.plan = plan._replace(layers=layers)
-        self.events = event_bytes(program, events)
+        self.small, self.large = event_arrays(program, events)
+        self.beyond = np.zeros(self.batch, np.bool_)
         self.link_counts = np.zeros((self.batch, len(program.connections), 2), np.int64)
         self.layer_counts = np.zeros((self.batch, len(program.populations), 4), np.int64)
 
@@ -136,7 +139,7 @@ class Job:
     def run_samples(self, scratch: Scratch, begin: int, end: int, done: int) -> None:
         """Run some samples; one of which `done` steps were run goes on from what its scratch holds."""
         kernels.run_samples(
-            self.plan, scratch, begin, end, done, self.events,
+            self.plan, scratch, begin, end, done, self.small, self.large, self.beyond,
             self.spikes.values, self.messages.values, self.u.values, self.v.values,
             self.link_counts, self.layer_counts,
         )  # fmt: skip
@@ -159,7 +162,7 @@ class Job:
         counts: dict[str, dict[str, np.ndarray]] = {counter: {} for counter in COUNTERS}
         for p, name in enumerate(program.populations):
             updates = self.steps * program.size(name)
-            fired, active, wraps, uncut = self.layer_counts[:, p].T.copy()
+            fired, active, wraps, cuts = self.layer_counts[:, p].T.copy()
             if self.plan.layers[p]["step"] == CALM:
                 active[:] = updates
             counts["spikes_in"][name] = np.zeros(self.batch, np.int64)
@@ -167,7 +170,7 @@ class Job:
             counts["axon_out"][name] = fired * program.destinations(name)
             counts["dendrite_updates_active"][name] = active
             counts["dendrite_updates_inactive"][name] = updates - active
-            counts["wraps"][name], counts["saturations"][name] = wraps, updates - uncut
+            counts["wraps"][name], counts["saturations"][name] = wraps, cuts
         for i, c in enumerate(program.connections):
             arrived, counts["syn_ops"][c.name] = self.link_counts[:, i].T.copy()
             counts["spikes_in"][c.target] += arrived

@@ -12,11 +12,11 @@ from functools import cached_property
 
 import nir
 
+from .components import Edge, components, neighbours
 from .errors import BadInput, Unsupported
 
 NEURONS = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF)
 SPIKING = (nir.IF, nir.LIF, nir.CubaLIF)
-Edge = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,12 @@ class Flat:
     @cached_property
     def sources(self) -> dict[str, list[str]]:
         """For each node those with an edge to it."""
-        return _neighbours(self.nodes, [(b, a) for a, b in self.edges])
+        return neighbours(self.nodes, [(b, a) for a, b in self.edges])
 
     @cached_property
     def targets(self) -> dict[str, list[str]]:
         """For each node those to which it has an edge."""
-        return _neighbours(self.nodes, self.edges)
-
-
-def _neighbours(nodes: Collection[str], edges: Collection[Edge]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {n: [] for n in nodes}
-    for a, b in edges:
-        found[a].append(b)
-    return found
+        return neighbours(self.nodes, self.edges)
 
 
 def flatten(graph: nir.NIRGraph) -> Flat:
@@ -160,44 +153,6 @@ def _inside_loops(flat: Flat, edges: Collection[Edge]) -> list[Edge]:
     """Return those edges that lie on a loop."""
     part = {n: i for i, names in enumerate(components(flat.nodes, edges)) for n in names}
     return [(a, b) for a, b in edges if part[a] == part[b]]
-
-
-def components(nodes: Collection[str], edges: Collection[Edge]) -> list[list[str]]:
-    """Return the strongly connected components, sources first, each in the order of `nodes`.
-
-    Source: Tarjan, SIAM Journal on Computing 1:146 (1972); without recursion.
-    """
-    targets = _neighbours(nodes, edges)
-    number: dict[str, int] = {}
-    lowest: dict[str, int] = {}
-    stack: list[str] = []
-    open_: set[str] = set()
-    found: list[list[str]] = []
-    place = {n: i for i, n in enumerate(nodes)}
-    for root in nodes:
-        work = [(root, iter(targets[root]))] if root not in number else []
-        while work:
-            name, rest = work[-1]
-            if name not in number:
-                number[name] = lowest[name] = len(number)
-                stack.append(name)
-                open_.add(name)
-            for target in rest:
-                if target not in number:
-                    work.append((target, iter(targets[target])))
-                    break
-                if target in open_:
-                    lowest[name] = min(lowest[name], number[target])
-            else:
-                work.pop()
-                if work:
-                    lowest[work[-1][0]] = min(lowest[work[-1][0]], lowest[name])
-                if lowest[name] == number[name]:
-                    part = stack[stack.index(name) :]
-                    del stack[-len(part) :]
-                    open_ -= set(part)
-                    found.append(sorted(part, key=place.__getitem__))
-    return found[::-1]
 
 
 def _depths(flat: Flat, without: str | None = None) -> dict[str, int]:

@@ -7,8 +7,9 @@ import nir
 import numpy as np
 
 from .cells import discretize
+from .components import Edge, components
 from .errors import BadInput, LavalierError, Unsupported
-from .graph import NEURONS, SPIKING, Edge, Flat, components, delayed_edges, flatten
+from .graph import NEURONS, SPIKING, Flat, delayed_edges, flatten
 from .policy import Policy, policy_of
 from .shapes import Shape, parameters, shape_after
 

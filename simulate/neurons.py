@@ -1,8 +1,8 @@
 """The neuron types a Program can hold: integers per neuron, in Lava's names.
 
 Adding a type: a class here, in `NEURONS`; its rule in `reference.py`; its threshold in `plan.py`, and a
-loop in `kernels.py` if its step differs in more than that; how far its v goes in `membranes.py`; its NIR form
-in `program_nir.py`; its Lava process in `deploy/neurons.py`. A test asks every stage.
+loop in `stepping.py` if its step differs in more than that; how far its v goes in `membranes.py`; its NIR
+form in `program_nir.py`; its Lava process in `deploy/neurons.py`. A test asks every stage.
 """
 
 from dataclasses import dataclass, fields

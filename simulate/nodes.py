@@ -9,7 +9,8 @@ import nir
 import numpy as np
 
 from .cells import Cell
-from .graph import NEURONS, components
+from .components import components
+from .graph import NEURONS
 from .network import Network
 from .stateless import Rule, rule
 

@@ -1,7 +1,7 @@
 """A Program laid out for the compiled loops: flat arrays, each population padded to whole vectors.
 
-A pad neuron rests at 0, has no synapses and never spikes, so that no loop needs a rest. Bytes that are sent
-lie in one array too, of the inputs first: eight of them are a word.
+A pad neuron rests at 0, has no synapses and never spikes, so that no loop needs a rest. What is sent in a
+step lies side by side, of the inputs first: a bit for each channel, and graded events themselves.
 """
 
 import weakref
@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .components import components
+from .connections import Connection
 from .neurons import (
     ALIF,
     LI,
@@ -25,18 +27,24 @@ from .neurons import (
 )
 from .program import Program
 from .ranges import DECAY_ONE, U_HALF_RANGE, V_MAX, V_SHIFT
-from .synapse_plan import Laid, lanes_of, largest_sums, lay
+from .synapse_plan import CACHE_LINE, Laid, lanes_of, largest_sums, lay, lowest
 
-WORD = 8  # bytes
+BLOCK = 32  # steps that a population takes before the next one
+WORD = 64  # channels in a mask
 
+INPUT = np.dtype([(f, np.int64) for f in ("channel", "size", "mask", "words", "message", "large")])
 LINK = np.dtype(
-    [(f, np.int64) for f in ("source", "n_in", "words", "planes", "rows", "fan_out", "first_run")]
-    + [(f, np.int64) for f in ("runs", "weights", "halved", "shift", "delay")]
+    [(f, np.int64) for f in ("n_in", "mask", "words", "mask_row", "message", "message_row", "bits", "form")]
+    + [(f, np.int64) for f in ("rows", "pairs", "row", "fan_out", "first_run", "runs", "weights")]
+    + [(f, np.int64) for f in ("up", "least", "down", "back", "first", "within", "delay")]
 )
 LAYER = np.dtype(
-    [(f, np.int64) for f in ("start", "sent", "lanes", "size", "planes", "step", "first", "last")]
+    [(f, np.int64) for f in ("start", "lanes", "size", "mask", "message", "step", "first", "last", "room")]
     + [(f, np.int64) for f in ("spikes", "messages", "u", "v")]
 )
+PART = np.dtype([(f, np.int64) for f in ("first", "last", "steps")])
+# how a connection is laid out
+ROWS, PAIRS, RUNS = range(3)
 # how a population takes a step
 PLAIN, LEAN, CALM, SPECIAL, GRADED_LI, GRADED_RELU = range(6)
 
@@ -46,18 +54,31 @@ class Plan(NamedTuple):
 
     Attributes
     ----------
+    reach : int
+        The longest delay.
+    mask_row, message_row : int
+        Words of masks, and graded events, that all inputs and populations send in a step.
+    inputs : INPUT (inputs)
+        Its first of `size` channels in the array of events up to 255, or of `large` ones; where its masks of
+        `words` words and its graded events begin (-1: spikes) in what is sent.
     links : LINK (connections)
-        `source` is the first word of the source in what is sent, and it has `words` of them in each of
-        `planes` bytes of an event (0: a spike); `n_in` channels; `rows` (-1: it has runs), `fan_out`,
-        `first_run`, `runs` and `weights` are where its own begin; `halved` is 1 where rows hold half the
-        weights; `shift` is weight_exp, `delay` how many steps ago it was sent.
+        `n_in` channels; `mask`, `words` and `message` of its source, as in INPUT, a row of which is sent in a
+        step; `bits` of an event (0: a spike); `form` ROWS, PAIRS or RUNS; where its own `rows`, `pairs`,
+        `fan_out`, `first_run`, `runs` and `weights` begin, with `row` bytes for each channel. A sum is
+        shifted `up`, for each row `least` is added, and it is shifted `down` and then `back`. It is the
+        `first` that arrives at its target, comes from `within` the same part, and was sent `delay` steps ago.
     layers : LAYER (populations)
-        `start` is the first of `lanes`, of which `size` are neurons, `sent` the first of their bytes, in
-        `planes` (0: spikes); the links `first` to `last` end here. `step` is one of PLAIN, LEAN (u has no
-        memory and never wraps), CALM (nor does any neuron rest), SPECIAL (anything beside u and v), GRADED_LI
-        and GRADED_RELU. `spikes`, `messages`, `u` and `v` are where the values to keep begin, -1 where none
-        are.
-    rows, fan_out, first_run, runs, weights
+        `start` is the first of `lanes`, of which `size` are neurons, `mask` and `message` where what it sends
+        begins; the links `first` to `last` end here; `room` is the first of its lanes among those of its
+        part. `step` is one of PLAIN, LEAN (u has no memory and never wraps), CALM (nor does any neuron rest),
+        SPECIAL (anything beside u and v), GRADED_LI and GRADED_RELU. `spikes`, `messages`, `u` and `v` are
+        where the values to keep begin, -1 where none are.
+    parts : PART
+        Populations, in `order` from `first` to `last`, that form a loop and take so many `steps` in turn, or
+        one that is in none. What they hear was sent by themselves, by inputs and by parts before.
+    order : int64 (populations)
+        Numbers of populations.
+    rows, pairs, fan_out, first_run, runs, weights
         Of all links, as in `Laid`.
     left_u, left_v : int32 (lanes), 0 to 4096
         4096ths that remain after a step.
@@ -73,9 +94,16 @@ class Plan(NamedTuple):
         Whether the threshold goes from v a step after a spike, and whether v stays at the spike.
     """
 
+    reach: int
+    mask_row: int
+    message_row: int
+    inputs: np.ndarray
     links: np.ndarray
     layers: np.ndarray
+    parts: np.ndarray
+    order: np.ndarray
     rows: np.ndarray
+    pairs: np.ndarray
     fan_out: np.ndarray
     first_run: np.ndarray
     runs: np.ndarray
@@ -113,55 +141,50 @@ class Scratch(NamedTuple):
 
     Attributes
     ----------
-    sent, words : uint8, and the same as uint64
-        What was sent in this step and, as far back as delays reach, in earlier ones; in turn, a row for
-        each. A byte for each channel and plane of the inputs, then for each lane.
-    flags, fired, part, total
-        Of the link that delivers: events that are not 0, their channels, sums of 16 and of 32 bits.
-    a_in, u, v : int32 (lanes)
+    masks, halves : uint64, and the same as uint32
+        Which channels sent something: a row for each step that delays reach back, and for each of a block.
+    messages : int32
+        Graded events, in rows likewise.
+    fired, total
+        Of the link that delivers: channels that sent something, and sums.
+    a_in, us, vs : int32
+        Of a part: input in units of u, and u and v after a step; for each layer (BLOCK, lanes).
+    u, v : int32 (lanes)
     e, held, rest : int32 (lanes)
         Of a SPECIAL step: how much the threshold is raised, all bits where it spiked in the step before,
         and steps of rest that are left.
-    counted : int32 (4, lanes)
-        Spikes, active, wrapped, not cut.
-    few : uint8 (4, lanes)
-        The same of the last steps, before they are added.
     """
 
-    sent: np.ndarray
-    words: np.ndarray
-    flags: np.ndarray
+    masks: np.ndarray
+    halves: np.ndarray
+    messages: np.ndarray
     fired: np.ndarray
-    part: np.ndarray
     total: np.ndarray
     a_in: np.ndarray
+    us: np.ndarray
+    vs: np.ndarray
     u: np.ndarray
     v: np.ndarray
     e: np.ndarray
     held: np.ndarray
     rest: np.ndarray
-    counted: np.ndarray
-    few: np.ndarray
 
     @classmethod
     def of(cls, plan: Plan) -> "Scratch":
         """Return scratch for a plan; the state in it is not yet 0."""
-        lanes, last = plan.bias.size, plan.layers[-1]
-        row = last["sent"] + last["lanes"] * max(1, last["planes"])
-        # one more word: a null row may look at the byte behind the last
-        sent = np.zeros((1 + plan.links["delay"].max(initial=0)) * row + WORD, np.uint8)
-        words = sent.view(np.uint64)
-        fired = np.empty(row + WORD, np.uint32)
-        part = np.empty(lanes, np.int16)
-        total, a_in, u, v, e, held, rest = np.empty((7, lanes), np.int32)
-        counted = np.empty((4, lanes), np.int32)
-        few = np.zeros((4, lanes), np.uint8)
-        flags = np.empty_like(words)
-        return cls(sent, words, flags, fired, part, total, a_in, u, v, e, held, rest, counted, few)
+        lanes, rows = plan.bias.size, plan.reach + BLOCK
+        masks = np.zeros(rows * plan.mask_row, np.uint64)
+        messages = np.zeros(rows * plan.message_row, np.int32)
+        fired = np.empty(WORD * (1 + plan.links["words"].max()), np.uint32)
+        a_in, us, vs = np.zeros(
+            (3, BLOCK * int((plan.layers["room"] + plan.layers["lanes"]).max())), np.int32
+        )
+        total, u, v, e, held, rest = np.empty((6, lanes), np.int32)
+        return cls(masks, masks.view(np.uint32), messages, fired, total, a_in, us, vs, u, v, e, held, rest)
 
 
-def event_bytes(program: Program, events: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the events of all inputs as they are sent, lowest byte first.
+def event_arrays(program: Program, events: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the events of all inputs side by side: those up to 255, and larger ones.
 
     Parameters
     ----------
@@ -172,72 +195,154 @@ def event_bytes(program: Program, events: Mapping[str, np.ndarray]) -> np.ndarra
 
     Returns
     -------
-    uint8 (batch, steps, bytes)
-        The only input of one byte comes back itself, without a pad.
+    uint8 and int32 (batch, steps, channels)
+        The only input of a kind comes back itself.
     """
-    if len(events) == 1 and next(iter(events.values())).dtype == np.uint8:
-        return next(iter(events.values()))
-    planes = [
-        _padded(((x >> 8 * plane) & 255).astype(np.uint8))
-        for name, x in events.items()
-        for plane in range(max(1, _planes(program.message_bits(name))))
-    ]
-    return np.concatenate(planes, axis=2)
+    batch, steps = next(iter(events.values())).shape[:2]
+    small, large = (
+        [events[n] for n in program.inputs if events[n].dtype == dtype]
+        or [np.zeros((batch, steps, 0), dtype)]
+        for dtype in (np.uint8, np.int32)
+    )
+    return _side_by_side(small), _side_by_side(large)
+
+
+def _side_by_side(arrays: list[np.ndarray]) -> np.ndarray:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=2)
 
 
 def _build(program: Program) -> Plan:
     sent = _sent(program)
+    parts = _parts(program)
+    laid = [lay(c, program.message_bits(c.source) > 0) for c in program.connections]
     registers = [_registers(neuron) for neuron in program.populations.values()]
-    laid = [lay(c) for c in program.connections]
+    place = {name: i for i, name in enumerate(program.populations)}
+    ends = np.cumsum([0, *map(len, parts)])
     return Plan(
-        _links(program, sent, laid),
-        _layers(program, sent),
-        *(np.concatenate(column) for column in zip(*laid, strict=True)),
+        max((c.delay for c in program.connections), default=0),
+        sent.mask_row,
+        sent.message_row,
+        _inputs(program, sent),
+        _links(program, sent, parts, laid),
+        _layers(program, sent, parts),
+        np.array([(*e, _turn(program, p)) for *e, p in zip(ends, ends[1:], parts, strict=False)], PART),
+        np.array([place[name] for part in parts for name in part]),
+        *(aligned(np.concatenate(column)) for column in zip(*laid, strict=True)),
         *(np.concatenate(column) for column in zip(*registers, strict=True)),
     )
 
 
-def _sent(program: Program) -> dict[str, int]:
-    """Where the bytes of each input and population begin."""
+def aligned(values: np.ndarray) -> np.ndarray:
+    """Return an array that begins a cache line, so that no vector of a row lies in two of them."""
+    room = np.empty(values.nbytes + CACHE_LINE, np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    at_line = room[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    at_line[...] = values
+    return at_line
+
+
+def _parts(program: Program) -> list[list[str]]:
+    """Loops, and populations in none, in an order to run them in."""
+    edges = [(c.source, c.target) for c in program.connections if c.source in program.populations]
+    return components(program.populations, edges)
+
+
+def _turn(program: Program, part: list[str]) -> int:
+    """How many steps the populations of a part can take before others of it hear of them."""
+    back = [
+        c.delay for c in program.connections if c.target in part and c.source in part[part.index(c.target) :]
+    ]
+    return min(back, default=BLOCK)
+
+
+class _Sent(NamedTuple):
+    """Where the masks and the graded events of each input and population begin in a row."""
+
+    mask: dict[str, int]
+    message: dict[str, int]
+    mask_row: int
+    message_row: int
+
+
+def _sent(program: Program) -> _Sent:
     names = [*program.inputs, *program.populations]
-    sizes = [max(1, _planes(program.message_bits(n))) * lanes_of(program.size(n)) for n in names]
-    return dict(zip(names, accumulate(sizes, initial=0), strict=False))
+    masks = [*accumulate((words_of(program.size(n)) for n in names), initial=0)]
+    graded = [n for n in names if program.message_bits(n)]
+    messages = [*accumulate((lanes_of(program.size(n)) for n in graded), initial=0)]
+    return _Sent(
+        dict(zip(names, masks, strict=False)),
+        dict.fromkeys(names, -1) | dict(zip(graded, messages, strict=False)),
+        masks[-1],
+        messages[-1],
+    )
 
 
-def _links(program: Program, sent: dict[str, int], laid: list[Laid]) -> np.ndarray:
+def words_of(size: int) -> int:
+    """Return how many words have a bit for each channel."""
+    return -(-size // WORD)
+
+
+def _inputs(program: Program, sent: _Sent) -> np.ndarray:
+    inputs, ends = [], {False: 0, True: 0}
+    for name, entry in program.inputs.items():
+        n, large = entry.size, entry.message_bits > 8
+        inputs.append((ends[large], n, sent.mask[name], words_of(n), sent.message[name], large))
+        ends[large] += n
+    return np.array(inputs, INPUT)
+
+
+def _links(program: Program, sent: _Sent, parts: list[list[str]], laid: list[Laid]) -> np.ndarray:
     """The connections, which a Program sorts by their targets."""
     links = np.zeros(len(laid), LINK)
     begins = dict.fromkeys(Laid._fields, 0)
-    for link, c, parts in zip(links, program.connections, laid, strict=True):
-        n_in, by_rows = c.shape[1], parts.rows.size > 0
-        link["source"], link["n_in"] = sent[c.source] // WORD, n_in
-        link["words"], link["planes"] = lanes_of(n_in) // WORD, _planes(program.message_bits(c.source))
-        link["halved"], link["shift"], link["delay"] = (
-            by_rows and c.sign_mode == "mixed",
-            c.weight_exp,
-            c.delay,
-        )
-        for field, part in zip(Laid._fields, parts, strict=True):
-            link[field] = begins[field] if field != "rows" or by_rows else -1
-            begins[field] += part.size
+    part = {name: i for i, names in enumerate(parts) for name in names}
+    arrival = {name: _first_to_arrive(program, part, name) for name in program.populations}
+    for link, c, own in zip(links, program.connections, laid, strict=True):
+        link["n_in"], link["words"], link["delay"] = c.shape[1], words_of(c.shape[1]), c.delay
+        link["mask"], link["message"] = sent.mask[c.source], sent.message[c.source]
+        link["mask_row"], link["message_row"] = sent.mask_row, sent.message_row
+        link["bits"] = program.message_bits(c.source)
+        link["row"] = own.rows.size // c.shape[1]
+        link["form"] = ROWS if own.rows.size else PAIRS if own.pairs.size else RUNS
+        _put_shifts(link, c, isinstance(program.populations[c.target], GradedReLU))
+        link["within"], link["first"] = part.get(c.source) == part[c.target], c is arrival[c.target]
+        for field, array in zip(Laid._fields, own, strict=True):
+            link[field] = begins[field]
+            begins[field] += array.size
     return links
 
 
-def _layers(program: Program, sent: dict[str, int]) -> np.ndarray:
+def _put_shifts(link: np.void, connection: Connection, weight_units: bool) -> None:
+    """How a sum of what is laid out becomes a sum of weights, shifted, in units of u or of a weight."""
+    unit, exponent = 0 if weight_units else V_SHIFT, connection.weight_exp
+    up, link["down"], link["back"] = (exponent + unit, 0, 0) if exponent >= 0 else (0, -exponent, unit)
+    halved = link["form"] == ROWS and connection.sign_mode == "mixed"
+    link["up"] = up + halved
+    link["least"] = lowest(connection) << up if link["form"] == ROWS else 0
+
+
+def _first_to_arrive(program: Program, part: dict[str, int], name: str) -> Connection:
+    """Return the connection that is delivered first to a population: what is from within its part waits."""
+    return min(program.incoming(name), key=lambda c: part.get(c.source) == part[name])
+
+
+def _layers(program: Program, sent: _Sent, parts: list[list[str]]) -> np.ndarray:
     layers, start, first = [], 0, 0
+    room = {}
+    for part in parts:
+        lanes = [lanes_of(program.size(name)) for name in part]
+        room |= dict(zip(part, accumulate(lanes, initial=0), strict=False))
     for name, neuron in program.populations.items():
         lanes, last = lanes_of(neuron.size), first + len(program.incoming(name))
-        planes, step = _planes(program.message_bits(name)), FORMS[type(neuron)].step
+        step = FORMS[type(neuron)].step
         if step == PLAIN and _is_lean(program, name):
             step = CALM if neuron.bias.all() else LEAN  # type: ignore[union-attr]
-        layers.append((start, sent[name], lanes, neuron.size, planes, step, first, last, -1, -1, -1, -1))
+        layers.append(
+            (start, lanes, neuron.size, sent.mask[name], sent.message[name], step, first, last, room[name])
+            + (-1,) * 4
+        )
         start, first = start + lanes, last
     return np.array(layers, LAYER)
-
-
-def _planes(message_bits: int) -> int:
-    """Bytes of a graded event; 0 for a spike."""
-    return -(-message_bits // 8)
 
 
 def _padded(values: np.ndarray) -> np.ndarray:

@@ -8,9 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .connections import Connection, Dense
+from .synapses import weight_grid
 
-LANES = 16  # neurons and channels are padded to a multiple: whole vectors, whole words
-MANY = 1 / 16  # share of weights that are not zero, from which on rows are the faster
+LANES = 32  # neurons are padded to a multiple of these
+HALF = LANES // 2
+CACHE_LINE = 64  # bytes
+MANY = 1 / 16  # share of weights that are not zero, from which on there are rows
+SMALL = 2**20  # lanes of all rows that a cache holds; there may then be rows of fewer weights
+RUN_IN_LANES = 128  # so many lanes of a row in a cache take as long as a run
 RUN = np.dtype([(f, np.int32) for f in ("target", "length", "weights")])
 
 
@@ -19,10 +24,13 @@ class Laid(NamedTuple):
 
     Attributes
     ----------
-    rows : int16 (channels + 1, lanes), flat
-        Weights, or half of them where signs are mixed, for their lowest bit is 0; the last row 0.
-    fan_out : int64 (channels + 1)
-        Synapses of each channel, the last 0.
+    rows : uint8 (channels, lanes), flat
+        For spikes: steps of a weight above the lowest of its signs. Of 32 neurons side by side the first 16
+        are the even bytes, the others the odd ones.
+    pairs : int16 (channels / 2, lanes, 2), flat
+        For graded events: the weights of two channels beside each other.
+    fan_out : int64 (channels, even)
+        Synapses of each channel.
     first_run : int64 (channels + 1)
         Where the runs of each channel begin, and where the last ends.
     runs : RUN
@@ -31,6 +39,7 @@ class Laid(NamedTuple):
     """
 
     rows: np.ndarray
+    pairs: np.ndarray
     fan_out: np.ndarray
     first_run: np.ndarray
     runs: np.ndarray
@@ -42,12 +51,27 @@ def lanes_of(size: int) -> int:
     return size + -size % LANES
 
 
-def lay(connection: Connection) -> Laid:
+def lowest(connection: Connection) -> int:
+    """Return the lowest weight that the signs of a connection allow; what a byte of its rows counts from."""
+    return weight_grid(8, connection.sign_mode)[1]
+
+
+def lay(connection: Connection, graded: bool) -> Laid:
     """Lay out one connection in the form that is faster."""
-    fan_out = np.append(connection.fan_out, 0)
-    empty = np.zeros(0, np.int64)
-    if fan_out.sum() > MANY * np.prod(connection.shape, dtype=float):
-        return Laid(_rows(connection), fan_out, empty, np.zeros(0, RUN), np.zeros(0, np.int16))
+    n_out, n_in = connection.shape
+    fan_out = np.zeros(n_in + n_in % 2, np.int64)
+    fan_out[:n_in] = connection.fan_out
+    empty = Laid(*(np.zeros(0, kind) for kind in (np.uint8, np.int16, np.int64, np.int64, RUN, np.int16)))
+    laid = empty._replace(fan_out=fan_out)
+    if fan_out.sum() <= MANY * n_out * n_in:
+        runs = _runs(connection)
+        size = n_in * lanes_of(n_out)
+        if size > SMALL or runs["runs"].size * RUN_IN_LANES <= size:
+            return laid._replace(**runs)
+    return laid._replace(pairs=_pairs(connection)) if graded else laid._replace(rows=_rows(connection))
+
+
+def _runs(connection: Connection) -> dict[str, np.ndarray]:
     columns: Any = connection.matrix.tocsc()
     targets, ends = columns.indices, columns.indptr
     begins = np.ones(targets.size, bool)
@@ -58,15 +82,28 @@ def lay(connection: Connection) -> Laid:
     runs["target"], runs["weights"] = targets[at], at
     runs["length"] = np.diff(at, append=targets.size)
     first_run = np.searchsorted(at, ends).astype(np.int64)
-    return Laid(np.zeros(0, np.int16), fan_out, first_run, runs, columns.data.astype(np.int16))
+    return {"first_run": first_run, "runs": runs, "weights": columns.data.astype(np.int16)}
+
+
+def _matrix(connection: Connection) -> np.ndarray:
+    return connection.weights if isinstance(connection, Dense) else connection.matrix.toarray()
 
 
 def _rows(connection: Connection) -> np.ndarray:
-    weights = connection.weights if isinstance(connection, Dense) else connection.matrix.toarray()
     n_out, n_in = connection.shape
-    rows = np.zeros((n_in + 1, lanes_of(n_out)), np.int16)
-    rows[:n_in, :n_out] = weights.T >> (connection.sign_mode == "mixed")
-    return rows.ravel()
+    low, halved = lowest(connection), connection.sign_mode == "mixed"
+    rows = np.full((n_in, n_out + -n_out % CACHE_LINE), -low >> halved, np.uint8)  # a pad weighs 0
+    above = _matrix(connection).T - low
+    above >>= halved
+    rows[:, :n_out] = above
+    return rows.reshape(n_in, -1, 2, HALF).swapaxes(2, 3).ravel()
+
+
+def _pairs(connection: Connection) -> np.ndarray:
+    n_out, n_in = connection.shape
+    pairs = np.zeros((n_in + n_in % 2, lanes_of(n_out)), np.int16)
+    pairs[:n_in, :n_out] = _matrix(connection).T
+    return pairs.reshape(-1, 2, lanes_of(n_out)).swapaxes(1, 2).ravel()
 
 
 def largest_sums(connection: Connection) -> np.ndarray:

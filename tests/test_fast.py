@@ -9,12 +9,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lavalier.simulate import Dense, Input, Program, fast, kernels, reference, room, synapse_plan
+from lavalier.simulate import Dense, Input, Program, fast, reference, room, stepping, synapse_plan
 from lavalier.simulate.errors import BadInput
-from lavalier.simulate.neurons import LI, LIF, NEURONS
+from lavalier.simulate.neurons import LI, LIF, NEURONS, GradedReLU
+from lavalier.simulate.plan import BLOCK
 from lavalier.simulate.ranges import DECAY_ONE, V_MAX
+from lavalier.simulate.synapse_plan import LANES, lanes_of
 
 from .programs import assert_equal, ends_often, events, programs, register
+
+LAYOUTS = {"MANY": 0.0}, {"MANY": synapse_plan.MANY}, {"MANY": 1.0, "RUN_IN_LANES": 0}
 
 
 @given(st.data())
@@ -24,7 +28,7 @@ def test_equal_on_drawn_programs(data):
     names = tuple(program.populations)
     expected = reference.run(program, x, names)
     # connections are so small here that nearly all would be laid out as rows
-    with patch.object(synapse_plan, "MANY", data.draw(st.sampled_from([0.0, synapse_plan.MANY, 1.0]))):
+    with patch.multiple(synapse_plan, **data.draw(st.sampled_from(LAYOUTS))):
         assert_equal(fast.run(program, x, names), expected)
         assert_equal(fast.run(program, x, names, threads=1), expected)
 
@@ -53,20 +57,38 @@ def test_one_step_from_drawn_states(rows):
     u, v, a_in, du, dv, vth, mant, exp = (np.array(c, np.int32) for c in zip(*rows, strict=True))
     bias = mant << exp
     expected = [reference.lif(*map(int, row)) for row in zip(u, v, a_in, du, dv, vth, mant, exp, strict=True)]
-    spikes, counted = np.zeros(len(rows), np.uint8), np.zeros((4, len(rows)), np.int32)
-    left_u, left_v = DECAY_ONE - (du + 1), DECAY_ONE - dv
-    kernels._step(a_in, u, v, left_u, left_v, bias, vth << 6, spikes, *counted)
-    assert u.tolist() == [e.u for e in expected]
-    assert v.tolist() == [e.v for e in expected]
-    assert spikes.tolist() == [e.s for e in expected]
-    counted[3] = 1 - counted[3]
-    for counts, field in zip(counted, ("s", "active", "wrapped", "saturated"), strict=True):
-        assert counts.tolist() == [getattr(e, field) for e in expected]
+    u, v, a_in, left_u, left_v, bias, threshold = padded(
+        u, v, a_in << 6, DECAY_ONE - (du + 1), DECAY_ONE - dv, bias, vth << 6
+    )
+    left = room_for_a_step(u.size)
+    stepping.step(1, a_in, u, v, left_u, left_v, bias, threshold, left)
+    n = len(rows)
+    assert u[:n].tolist() == left.u[:n].tolist() == [e.u for e in expected]
+    assert v[:n].tolist() == left.v[:n].tolist() == [e.v for e in expected]
+    assert spikes_in(left)[:n].tolist() == [e.s for e in expected]
+    of_each = [(e.s, e.active, e.wrapped, e.saturated) for e in expected]
+    assert left.counts.tolist() == np.sum(of_each, axis=0).tolist()
+
+
+def padded(*registers: np.ndarray) -> list[np.ndarray]:
+    """Each with neurons at rest behind it, to whole vectors."""
+    n = len(registers[0])
+    return [np.pad(r, (0, lanes_of(n) - n)).astype(np.int32) for r in registers]
+
+
+def room_for_a_step(lanes: int) -> stepping.Left:
+    masks = np.zeros(lanes // LANES, np.uint32)
+    u, v = np.zeros((2, lanes), np.int32)
+    return stepping.Left(masks, masks.size, u, v, lanes, lanes, np.zeros(4, np.int64))
+
+
+def spikes_in(left: stepping.Left) -> np.ndarray:
+    return np.unpackbits(left.masks.view(np.uint8), bitorder="little")
 
 
 @given(st.data())
 def test_the_calm_step_is_the_step_where_u_has_no_memory_and_cannot_wrap(data):
-    n = 16
+    n = LANES
     v, a_in, dv, bias, vth = (
         np.array(data.draw(st.lists(s, min_size=n, max_size=n)), np.int32)
         for s in (
@@ -78,12 +100,13 @@ def test_the_calm_step_is_the_step_where_u_has_no_memory_and_cannot_wrap(data):
         )
     )
     v1, v2, u = v.copy(), v.copy(), np.zeros(n, np.int32)
-    left_v, spikes, counted = DECAY_ONE - dv, np.zeros((2, n), np.uint8), np.zeros((6, n), np.int32)
-    kernels._step(a_in, u, v1, np.zeros(n, np.int32), left_v, bias, vth << 6, spikes[0], *counted[:4])
-    kernels._step_calm(a_in, v2, left_v, bias, vth << 6, spikes[1], *counted[4:])
-    assert (u == a_in << 6).all() and (v1 == v2).all() and (spikes[0] == spikes[1]).all()
-    assert (counted[4:] == counted[[0, 3]]).all()
-    assert (counted[1] == 1).all() and (counted[2] == 0).all()
+    registers = DECAY_ONE - dv, bias, vth << 6
+    plain, calm = room_for_a_step(n), room_for_a_step(n)
+    stepping.step(1, a_in << 6, u, v1, np.zeros(n, np.int32), *registers, plain)
+    stepping.step_calm(1, a_in << 6, v2, *registers, calm)
+    assert (u == a_in << 6).all() and (v1 == v2).all() and plain.masks == calm.masks
+    assert plain.counts[[0, 3]].tolist() == calm.counts[[0, 3]].tolist()
+    assert plain.counts[1:3].tolist() == [n, 0]
 
 
 @pytest.mark.parametrize("weights, bits, weight_exp", [([-256] * 4, 0, 7), ([-2], 18, -2)])
@@ -124,6 +147,36 @@ def wide_program(n: int = 300) -> Program:
         ),
         outputs=("b",),
     )
+
+
+def test_layers_of_several_vectors_and_words():
+    program, x = wide_program(), np.random.default_rng(3).random((2, 4, 300)) < [[[0.02]], [[0.95]]]
+    assert_equal(fast.run(program, x, ("a", "b")), reference.run(program, x, ("a", "b")))
+
+
+@pytest.mark.parametrize("graded", [False, True])
+def test_what_is_sent_reaches_from_block_to_block(graded):
+    """More steps than a block; a loop, a loop of two, a short way and a long one."""
+    rng = np.random.default_rng(4)
+
+    def joined(source: str, target: str, n_out: int, n_in: int, delay: int = 0) -> Dense:
+        return Dense(source, target, 2 * rng.integers(-60, 80, (n_out, n_in)), 1, delay=delay)
+
+    neuron = GradedReLU((6,), vth=1) if graded else LIF((6,), du=1000, dv=900, vth=150)
+    program = Program(
+        inputs={"in": Input((5,), 4 * graded)},
+        populations={"a": neuron, "b": LIF((7,), dv=500, vth=300), "sum": LI((3,), dv=100)},
+        connections=(
+            joined("in", "a", 6, 5), joined("in", "b", 7, 5, 3), joined("a", "b", 7, 6, 37),
+            joined("b", "b", 7, 7, 2), joined("b", "sum", 3, 7),
+        ),
+        outputs=("sum",),
+    )  # fmt: skip
+    x = rng.integers(0, 2 + 10 * graded, (2, 2 * BLOCK + 9, 5)) * (rng.random((2, 1, 5)) < 0.6)
+    names = tuple(program.populations)
+    trace = fast.run(program, x, names)
+    assert_equal(trace, reference.run(program, x, names))
+    assert trace.counts.spikes_out["b"].min() > 20
 
 
 @pytest.mark.parametrize("turns", [1, 4, 100])
@@ -179,6 +232,8 @@ def test_nothing_in_nothing_out(shape):
     [
         (np.zeros((1, 2, 3)), r"x is \(1, 2, 3\), not \(batch, steps, 300\)"),
         (np.full((1, 2, 300), 2), "events from 2 to 2, allowed 0 to 1"),
+        (np.full((1, 2, 300), 2, np.uint8), "events from 0 to 2, allowed 0 to 1"),
+        (np.eye(300, dtype=np.uint8)[None, 290:] * 3, "events from 0 to 3, allowed 0 to 1"),
         (np.full((1, 2, 300), -1), "events from -1"),
         (np.full((1, 2, 300), 0.5), "whole numbers"),
         (np.full((1, 2, 300), np.nan), "events from nan"),

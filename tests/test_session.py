@@ -56,3 +56,11 @@ def test_the_batch_stays():
         session.run(np.ones((1, 4, 1)))
     with pytest.raises(BadInput, match="batch = 0"):
         Session(summing(), batch=0)
+
+
+def test_a_byte_that_is_no_spike_is_an_error_before_anything_is_run():
+    session, ones = Session(summing(), batch=1), np.ones((1, 4, 1), np.uint8)
+    expected = Session(summing()).run(ones).output
+    with pytest.raises(BadInput, match="events from 0 to 2"):
+        session.run(2 * ones)
+    assert np.array_equal(session.run(ones).output, expected)

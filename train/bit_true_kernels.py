@@ -1,13 +1,14 @@
 """Compiled time: every step of a population in the chip's integers, and the way back for its gradients.
 
 What depends on one step alone (synapses, rounding) is done for all steps at once, elsewhere. The arithmetic
-is that of `simulate/kernels.py`; gradients take rounding and wrapping for the identity, and a reset for a
+is that of `simulate/stepping.py`; gradients take rounding and wrapping for the identity, and a reset for a
 constant, as snnTorch does.
 """
 
 import numpy as np
 
-from ..simulate.kernels import V_LIMIT, decayed, kernel, wrapped_once
+from ..simulate.compiled import inlined, kernel
+from ..simulate.stepping import HALF_RANGE, V_LIMIT
 
 AWAY = np.int32(2**31 - 1)  # a threshold that v does not reach
 
@@ -140,3 +141,18 @@ def entry_gradients(events, g, starts, columns, entries):
         wanted = g[i]
         for k in range(starts[i], starts[i + 1]):
             entries[k] = np.dot(wanted, events[columns[k]])
+
+
+@inlined
+def wrapped_once(current):
+    w = np.int32(current - 2 * HALF_RANGE) if current > HALF_RANGE else current
+    return np.int32(current + 2 * HALF_RANGE) if w <= -HALF_RANGE else w
+
+
+@inlined
+def decayed(x, left):
+    # x * left / 4096 toward zero, for every 32-bit x and left <= 4096, without a 64-bit product:
+    # the upper 20 bits times left, and the lower 12, which round up where x is negative
+    up = np.int32(np.int32(x >> 31) & np.int32(4095))
+    low = np.int32(np.int32(np.int32(x & np.int32(4095)) * left) + up)
+    return np.int32(np.int32(np.int32(x >> 12) * left) + np.int32(low >> 12))

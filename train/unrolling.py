@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from ..simulate.graph import components
+from ..simulate.components import components
 from .cells import Cells
 from .steps import State
 

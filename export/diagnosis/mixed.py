@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...simulate.components import components
 from ...simulate.errors import BadInput
-from ...simulate.graph import components
 from .cells import Cells, cells_of
 from .sides import Side
 

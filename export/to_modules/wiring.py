@@ -11,7 +11,8 @@ from typing import NamedTuple
 import nir
 import numpy as np
 
-from ...simulate.graph import NEURONS, SPIKING, Edge, components
+from ...simulate.components import Edge, components
+from ...simulate.graph import NEURONS, SPIKING
 from ...simulate.network import Network, steps_of
 from ...simulate.shapes import Shape
 

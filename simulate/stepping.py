@@ -1,0 +1,264 @@
+"""Compiled steps of neurons: some at once, whose state stays in registers for a block of steps.
+
+Branch-free, and 32 bits throughout.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .compiled import inlined, kernel
+from .lanes import bits_of, dot, load, store, where, zeros
+from .synapse_plan import LANES
+from .unchecked import anew, ones_in
+
+HALF_RANGE = 1 << 23
+V_LIMIT = (1 << 23) - 1
+
+
+class Left(NamedTuple):
+    """What a block of steps leaves of each step.
+
+    Attributes
+    ----------
+    masks : uint32
+        A bit for each neuron, whether it sent something; from the first mask of the block on.
+    words : int
+        From a step to the next in `masks`.
+    u, v : int32
+        From the first of the block on.
+    row_u, row_v : int
+        From a step to the next in `u` and `v`; 0 where only the last step is of use.
+    counts : int64 (4)
+        Neuron steps that sent something, were active, wrapped and were cut are added.
+    """
+
+    masks: np.ndarray
+    words: int
+    u: np.ndarray
+    v: np.ndarray
+    row_u: int
+    row_v: int
+    counts: np.ndarray
+
+
+@kernel
+def step(steps, a_in, u, v, left_u, left_v, bias, threshold, left):
+    """Let every neuron take some steps.
+
+    Parameters
+    ----------
+    steps : int
+        How many.
+    a_in : int32 (steps, lanes)
+        What arrives, in units of u.
+    u, v : int32 (lanes)
+        The state.
+    left_u, left_v, bias, threshold : int32 (lanes)
+        As in a Plan.
+    left : Left
+        Receives what each step leaves.
+    """
+    none = zeros(32, LANES)
+    fired, active, wraps, cuts = 0, 0, 0, 0
+    for at in range(0, u.size, LANES):
+        u_j, v_j = load(none, u, at), load(none, v, at)
+        decay_u = load(none, left_u, at)
+        more, above = load(none, bias, at), load(none, threshold, at)
+        for t in range(steps):
+            current = _decayed(u_j, decay_u) + load(none, a_in, t * u.size + at)
+            wrapped = _wrapped(current)
+            total = _decayed_24(v_j, left_v, at) + wrapped + more
+            cut = _cut(total)
+            spiked = cut > above
+            active += _ones((u_j | v_j | wrapped | cut) != 0)
+            wraps += _ones(wrapped != current)
+            cuts += _ones(cut != total)
+            fired += _ones(spiked)
+            u_j, v_j = wrapped, where(spiked, none, cut)
+            _leave(left, t, at, spiked, u_j, v_j)
+        store(u, at, u_j)
+        store(v, at, v_j)
+    _count(left, fired, active, wraps, cuts)
+
+
+@kernel
+def step_lean(steps, a_in, u, v, left_v, bias, threshold, left):
+    """`step` where u is what arrives: no memory, and never wraps."""
+    none = zeros(32, LANES)
+    fired, active, cuts = 0, 0, 0
+    for at in range(0, v.size, LANES):
+        u_j, v_j = load(none, u, at), load(none, v, at)
+        more, above = load(none, bias, at), load(none, threshold, at)
+        for t in range(steps):
+            current = load(none, a_in, t * v.size + at)
+            total = _decayed_24(v_j, left_v, at) + current + more
+            cut = _cut(total)
+            spiked = cut > above
+            active += _ones((u_j | v_j | current | cut) != 0)
+            cuts += _ones(cut != total)
+            fired += _ones(spiked)
+            u_j, v_j = current, where(spiked, none, cut)
+            _leave(left, t, at, spiked, u_j, v_j)
+        store(u, at, u_j)
+        store(v, at, v_j)
+    _count(left, fired, active, 0, cuts)
+
+
+@kernel
+def step_calm(steps, a_in, v, left_v, bias, threshold, left):
+    """`step` where u is what arrives, without memory and never wrapped, and every neuron is active."""
+    none = zeros(32, LANES)
+    fired, cuts = 0, 0
+    for at in range(0, v.size, LANES):
+        v_j = load(none, v, at)
+        more, above = load(none, bias, at), load(none, threshold, at)
+        for t in range(steps):
+            current = load(none, a_in, t * v.size + at)
+            total = _decayed_24(v_j, left_v, at) + current + more
+            cut = _cut(total)
+            spiked = cut > above
+            cuts += _ones(cut != total)
+            fired += _ones(spiked)
+            v_j = where(spiked, none, cut)
+            _leave(left, t, at, spiked, current, v_j)
+        store(v, at, v_j)
+    _count(left, fired, 0, 0, cuts)
+
+
+@kernel
+def step_special(
+    steps, a_in, u, v, left_u, left_v, bias, threshold, e, held, rest, left_e, jump, refractory, drop, kept,
+    left,
+):  # fmt: skip
+    """`step` with a threshold that rises, that goes from v, and rest after a spike."""
+    none = zeros(32, LANES)
+    fired, active, wraps, cuts = 0, 0, 0, 0
+    for at in range(0, u.size, LANES):
+        u_j, v_j, e_j = load(none, u, at), load(none, v, at), load(none, e, at)
+        held_j, rest_j = load(none, held, at), load(none, rest, at)
+        decay_u = load(none, left_u, at)
+        for t in range(steps):
+            raised = _at_most(_decayed_24(e_j, left_e, at) + (load(none, jump, at) & held_j), V_LIMIT)
+            above = load(none, threshold, at) + raised
+            current = _decayed(u_j, decay_u) + load(none, a_in, t * u.size + at)
+            wrapped = _wrapped(current)
+            total = _decayed_24(v_j, left_v, at) + wrapped + load(none, bias, at)
+            total = total - (above & held_j & load(none, drop, at))
+            resting = rest_j > 0
+            total = where(resting, v_j, total)
+            cut = _cut(total)
+            spiked = (cut > above) & (rest_j == 0)
+            active += _ones((u_j | v_j | wrapped | cut) != 0)
+            wraps += _ones(wrapped != current)
+            cuts += _ones(cut != total)
+            fired += _ones(spiked)
+            rest_j = where(resting, rest_j - 1, where(spiked, load(none, refractory, at), none))
+            held_j = where(spiked, -1, none)
+            u_j, v_j, e_j = wrapped, where(spiked, cut & load(none, kept, at), cut), raised
+            _leave(left, t, at, spiked, u_j, v_j)
+        store(u, at, u_j)
+        store(v, at, v_j)
+        store(e, at, e_j)
+        store(held, at, held_j)
+        store(rest, at, rest_j)
+    _count(left, fired, active, wraps, cuts)
+
+
+@kernel
+def step_graded_li(steps, a_in, u, v, left_u, left_v, bias, threshold, messages, row, left):
+    """`step`; what is above the threshold is a message in units of a weight, int32 (steps, row)."""
+    none = zeros(32, LANES)
+    fired, active, wraps, cuts = 0, 0, 0, 0
+    for at in range(0, u.size, LANES):
+        u_j, v_j = load(none, u, at), load(none, v, at)
+        decay_u = load(none, left_u, at)
+        more, above = load(none, bias, at), load(none, threshold, at)
+        for t in range(steps):
+            current = _decayed(u_j, decay_u) + load(none, a_in, t * u.size + at)
+            wrapped = _wrapped(current)
+            total = _decayed_24(v_j, left_v, at) + wrapped + more
+            cut = _cut(total)
+            sent = where(cut > above, cut >> 6, none)
+            active += _ones((u_j | v_j | wrapped | cut) != 0)
+            wraps += _ones(wrapped != current)
+            cuts += _ones(cut != total)
+            fired += _ones(sent != 0)
+            u_j, v_j = wrapped, cut
+            store(messages, t * row + at, sent)
+            _leave(left, t, at, sent != 0, u_j, v_j)
+        store(u, at, u_j)
+        store(v, at, v_j)
+    _count(left, fired, active, wraps, cuts)
+
+
+@kernel
+def step_graded_relu(steps, a_in, threshold, messages, row, left):
+    """Input that is above the threshold is the message; nothing is remembered. Input in units of a weight."""
+    none = zeros(32, LANES)
+    fired, active = 0, 0
+    for at in range(0, threshold.size, LANES):
+        above = load(none, threshold, at)
+        for t in range(steps):
+            current = load(none, a_in, t * threshold.size + at)
+            sent = where(current > above, current, none)
+            active += _ones(current != 0)
+            fired += _ones(sent != 0)
+            store(messages, t * row + at, sent)
+            _leave(left, t, at, sent != 0, none, none)
+    _count(left, fired, active, 0, 0)
+
+
+@inlined
+def _leave(left, t, at, sent, u, v):
+    left.masks[t * left.words + at // LANES] = bits_of(sent)
+    store(left.u, t * left.row_u + at, u)
+    store(left.v, t * left.row_v + at, v)
+
+
+@inlined
+def _count(left, fired, active, wraps, cuts):
+    left.counts[0] += fired
+    left.counts[1] += active
+    left.counts[2] += wraps
+    left.counts[3] += cuts
+
+
+@inlined
+def _ones(mask):
+    return np.int64(ones_in(bits_of(mask)))
+
+
+@inlined
+def _at_most(x, limit):
+    return where(x > limit, limit, x)
+
+
+@inlined
+def _cut(total):
+    high = where(total > V_LIMIT, V_LIMIT, total)
+    return where(high < -V_LIMIT, -V_LIMIT, high)
+
+
+@inlined
+def _wrapped(current):
+    w = where(current > HALF_RANGE, current - 2 * HALF_RANGE, current)
+    return where(w < 1 - HALF_RANGE, current + 2 * HALF_RANGE, w)
+
+
+@inlined
+def _decayed(x, left):
+    # x * left / 4096 toward zero, for every 32-bit x and left <= 4096, without a 64-bit product:
+    # the upper 20 bits times left, and the lower 12, which round up where x is negative
+    low = (x & 4095) * left
+    low = where(x < 0, low + 4095, low)
+    return (x >> 12) * left + (low >> 12)
+
+
+@inlined
+def _decayed_24(x, left, at):
+    """As `_decayed` for |x| < 2^27, whose parts are halves of 32 bits; the other half of `left` is 0."""
+    decay = load(x, left, anew(at))  # beside its use, else LLVM does not know it for a half
+    low = dot(x & ~0xF000, decay)
+    low = where(x < 0, low + 4095, low)
+    return dot(x >> 12, decay) + (low >> 12)
