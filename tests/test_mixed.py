@@ -14,7 +14,7 @@ from lavalier.simulate import LIF, Dense, Input, Program, run
 from lavalier.simulate.errors import BadInput
 from lavalier.simulate.program_nir import to_nir
 
-from .plants import convolutional, recurrent
+from .plants import convolutional, halve_a_scale, recurrent
 from .programs import events, programs
 from .test_quantize import network, on_the_grid
 
@@ -100,3 +100,22 @@ def test_every_mixture_of_what_is_exact_on_both_sides_is_the_same():
         sent = mixed.run(from_b)
         for name in names:
             assert np.array_equal(sent[name], expected[name]) and expected[name].any()
+
+
+def test_floats_reach_each_side_in_its_own_unit():
+    """A Program whose input has a scale takes events, a graph the numbers that they stand for."""
+    graph, x = network(0), np.random.default_rng(0).random((6, 40, 12))
+    program = export.quantize(graph, x, input_bits=6)
+    assert program.inputs["in"].scale != 1
+    found = export.diagnose(graph, program, x)
+    assert found.defects == []
+    mixed = Mixed(side_of(graph), side_of(program), x)
+    assert np.array_equal(
+        mixed.run(["a", "b", "readout"])["a"], run(program, program.encode(x), ["a"]).spikes["a"]
+    )
+    assert np.array_equal(mixed.run(())["a"], run(graph, x, ["a"]).spikes["a"])
+    broken, layer, reason = halve_a_scale(program, np.random.default_rng(0))
+    (defect, *_) = export.diagnose(graph, broken, x).defects
+    assert (defect.layer, defect.reason) == (layer, reason)
+    with pytest.raises(BadInput, match="input 'in': whole numbers are events, 1 a unit of input for a"):
+        export.diagnose(graph, program, program.encode(x))

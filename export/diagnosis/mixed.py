@@ -32,29 +32,24 @@ class Mixed:
     a, b : Side
         With the same inputs and populations, of the same shapes.
     x : array (batch, steps, *shape), or {input name: array}
-        Whole numbers.
+        Whole numbers; floats where a Program's input has a scale.
     """
 
     def __init__(self, a: Side, b: Side, x: np.ndarray | Mapping[str, np.ndarray]) -> None:
         _check_alike(a, b)
         self.a, self.b = a, b
-        given = x if isinstance(x, Mapping) else dict.fromkeys(list(a.inputs)[:1], x)
-        if given.keys() != a.inputs.keys():
-            raise BadInput(f"inputs are {list(a.inputs)}, x has {list(given)}; give {{input name: array}}")
-        arrays = {name: np.asarray(values) for name, values in given.items()}
-        for name, shape in a.inputs.items():
-            if arrays[name].shape[2:] != shape or arrays[name].ndim < 2:
-                raise BadInput(f"input '{name}': x is {arrays[name].shape}, not (batch, steps, {shape})")
-        if any(0 in values.shape[:2] for values in arrays.values()):
-            raise BadInput("x holds no samples or no steps: there is nothing to compare")
-        self._x = {name: values.reshape(*values.shape[:2], -1) for name, values in arrays.items()}
+        self.x = _checked(a, b, x)
+        self._sent = {
+            of_b: {name: values.reshape(*values.shape[:2], -1) for name, values in side.given(self.x).items()}
+            for of_b, side in ((False, a), (True, b))
+        }
         self._parts = _parts(a, b)
         self._kept: dict[tuple[int, bool], Sent] = {}
 
     @property
     def samples(self) -> int:
         """Samples of the input."""
-        return len(next(iter(self._x.values())))
+        return len(next(iter(self.x.values())))
 
     @property
     def layers(self) -> list[str]:
@@ -69,7 +64,7 @@ class Mixed:
         {population: array (batch, steps, n)}
             Spikes, or v of a readout.
         """
-        sent = dict(self._x)
+        sent: Sent = {}
         for place, part in enumerate(self._parts):
             sides = {name in from_b for name in part.before}
             # what only one side has had an effect on is the same in many of these networks
@@ -81,10 +76,10 @@ class Mixed:
             else:
                 found = self._kept[key]
             sent |= found
-        return {name: values for name, values in sent.items() if name not in self._x}
+        return sent
 
     def _run_part(self, part: _Part, from_b: Collection[str], sent: Sent) -> Sent:
-        batch, steps = next(iter(self._x.values())).shape[:2]
+        batch, steps = next(iter(self.x.values())).shape[:2]
         sides = {name: self.b if name in from_b else self.a for name in part.names}
         cells = {n: cells_of(side.program or side.populations[n], n, batch) for n, side in sides.items()}
         if not part.loop:
@@ -99,8 +94,8 @@ class Mixed:
         return found
 
     def _piece(self, cells: Cells, side: Side, name: str, sent: Sent, steps: slice) -> np.ndarray:
-        keys = side.populations[name].weights
-        return cells.run({(s, delay): _late(sent[s], delay, steps) for s, delay in keys})
+        keys, given = side.populations[name].weights, self._sent[side is self.b] | sent
+        return cells.run({(s, delay): _late(given[s], delay, steps) for s, delay in keys})
 
 
 def _late(events: np.ndarray, delay: int, steps: slice) -> np.ndarray:
@@ -127,6 +122,26 @@ def _parts(a: Side, b: Side) -> list[_Part]:
         loop = len(names) > 1 or (names[0], names[0]) in inner
         found.append(_Part(order, loop, ancestors))
     return found
+
+
+def _checked(a: Side, b: Side, x: np.ndarray | Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the input by name, if it is one that both sides take."""
+    given = x if isinstance(x, Mapping) else dict.fromkeys(list(a.inputs)[:1], x)
+    if given.keys() != a.inputs.keys():
+        raise BadInput(f"inputs are {list(a.inputs)}, x has {list(given)}; give {{input name: array}}")
+    arrays = {name: np.asarray(values) for name, values in given.items()}
+    for name, shape in a.inputs.items():
+        values, scales = arrays[name], [side.event_scales.get(name, 1.0) for side in (a, b)]
+        if values.shape[2:] != shape or values.ndim < 2:
+            raise BadInput(f"input '{name}': x is {values.shape}, not (batch, steps, {shape})")
+        if 0 in values.shape[:2]:
+            raise BadInput("x holds no samples or no steps: there is nothing to compare")
+        if values.dtype.kind != "f" and scales[0] != scales[1]:
+            raise BadInput(
+                f"input '{name}': whole numbers are events, {scales[0]:g} a unit of input for a and "
+                f"{scales[1]:g} for b; give the float input"
+            )
+    return arrays
 
 
 def _check_alike(a: Side, b: Side) -> None:

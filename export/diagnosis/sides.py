@@ -40,7 +40,7 @@ class Side:
     ----------
     network : nir.NIRGraph or Program
     populations : {name: Population}
-        Sources first; of a Program in units of a weight.
+        Sources first; of a Program in units of a weight, for a unit of float input.
     inputs : {name: shape}
     outputs : tuple of str
         Populations.
@@ -64,6 +64,19 @@ class Side:
     def program(self) -> Program | None:
         """The Program, if it is one."""
         return self.network if isinstance(self.network, Program) else None
+
+    @property
+    def event_scales(self) -> dict[str, float]:
+        """Events of a Program per unit of float input, where that is not 1."""
+        entries = self.program.inputs if self.program else {}
+        return {name: entry.scale for name, entry in entries.items() if entry.scale != 1}
+
+    def given(self, x: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what the network is given for an input: a Program events, a graph the numbers."""
+        if self.program is None:
+            return dict(x)
+        events = self.program.encode(x)
+        return {name: events[name] if name in self.event_scales else values for name, values in x.items()}
 
     def grid(self, population: str, key: Key) -> Grid:
         """Return the grid of a connection."""
@@ -95,10 +108,11 @@ def side_of(network: nir.NIRGraph | Program) -> Side:
 
 def _of_program(program: Program) -> Side:
     weights: dict[str, dict[Key, LinearMap]] = {name: {} for name in program.populations}
-    grids = {}
+    grids, scales = {}, {name: entry.scale for name, entry in program.inputs.items()}
     for c in program.connections:
-        weights[c.target][c.source, c.delay] = _map(c)
-        grid = np.ldexp(np.array(weight_grid(c.num_weight_bits, c.sign_mode), float), c.weight_exp)
+        unit = np.ldexp(scales.get(c.source, 1.0), c.weight_exp)
+        weights[c.target][c.source, c.delay] = _map(c, unit)
+        grid = unit * np.array(weight_grid(c.num_weight_bits, c.sign_mode), float)
         grids[c.target, c.source, c.delay] = Grid(*grid)
     found = {n: _population(n, neuron, weights[n]) for n, neuron in program.populations.items()}
     steps = {
@@ -133,13 +147,11 @@ def _unspoken(neuron: Neuron) -> dict[str, np.ndarray]:
     return {field: values for field, values in found.items() if values.any()}
 
 
-def _map(c: Connection) -> LinearMap:
-    """Return a connection's weights, times 2^weight_exp, in the form that a graph would have."""
+def _map(c: Connection, unit: float) -> LinearMap:
+    """Return a connection's weights, times their unit, in the form that a graph would have."""
     if isinstance(c, Conv):
         windows = Windows(c.weights.shape[2:], c.stride, c.dilation, c.padding, c.padding)
-        return Convolution(np.ldexp(c.weights.astype(float), c.weight_exp), c.input_shape, windows, c.groups)
+        return Convolution(unit * c.weights.astype(float), c.input_shape, windows, c.groups)
     if isinstance(c, Dense):
-        return Full(np.ldexp(c.weights.astype(float), c.weight_exp))
-    held = c.weights.astype(float)
-    held.data = np.ldexp(held.data, c.weight_exp)
-    return Few(held)
+        return Full(unit * c.weights.astype(float))
+    return Few(unit * c.weights.astype(float))

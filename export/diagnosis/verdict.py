@@ -103,8 +103,8 @@ def diagnose(
     ----------
     a, b : nir.NIRGraph or Program
         Of the same inputs and populations: typically a float graph, and the Program made from it.
-    x : whole numbers (batch, steps, *shape), or {input name: array}
-        Events.
+    x : array (batch, steps, *shape), or {input name: array}
+        Events, in whole numbers; floats where a Program's input has a scale.
     labels : int (batch,), optional
         What the class with the largest mean output should be.
     progress : callable (networks run, networks in all), optional
@@ -121,7 +121,7 @@ def diagnose(
     """
     sides = side_of(a), side_of(b)
     mixed = Mixed(*sides, x)
-    comparison = compare(*whole_runs(*sides, x))
+    comparison = compare(*whole_runs(*sides, mixed.x))
     costs = Costs(mixed, _checked(labels, mixed), progress)
     layers = costs.layers()
     ranking = [cost.layer for cost in ranked(layers, mixed.samples)]

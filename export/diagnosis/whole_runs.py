@@ -15,7 +15,7 @@ from .findings import Finding
 from .sides import Side
 
 
-def whole_runs(a: Side, b: Side, x: np.ndarray | Mapping[str, np.ndarray]) -> tuple[Trace, Trace]:
+def whole_runs(a: Side, b: Side, x: Mapping[str, np.ndarray]) -> tuple[Trace, Trace]:
     """Run both networks; keep the spikes and v that both have."""
     first, second = _trace(a, x), _trace(b, x)
     for part in ("spikes", "v"):
@@ -26,11 +26,11 @@ def whole_runs(a: Side, b: Side, x: np.ndarray | Mapping[str, np.ndarray]) -> tu
     return first, second
 
 
-def _trace(side: Side, x: np.ndarray | Mapping[str, np.ndarray]) -> Trace:
+def _trace(side: Side, x: Mapping[str, np.ndarray]) -> Trace:
     """Run a network; spikes and v by the names of the populations."""
     names = tuple(side.populations)
     if side.program:
-        trace = run(side.program, x, names)
+        trace = run(side.program, side.given(x), names)
         spikes, v, counts = dict(trace.spikes), dict(trace.v), trace.counts
     else:
         membranes = {p.name: p.membrane for p in side.populations.values()}
