@@ -35,6 +35,8 @@ class Clips:
         The digit spoken.
     names : tuple of n str
         Where each clip comes from.
+    sounds : tuple of n float arrays
+        What was heard: mono, 8 kHz.
     notes : tuple of str
         What was changed on the way, one line each: cut, padded, resampled, skipped.
     """
@@ -42,6 +44,7 @@ class Clips:
     events: np.ndarray
     labels: np.ndarray
     names: tuple[str, ...]
+    sounds: tuple[np.ndarray, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -65,6 +68,7 @@ def to_clips(sounds: Iterable[tuple[str, np.ndarray, int]], notes: Iterable[str]
         events=np.stack([_events(name, samples) for name, samples, _ in sounds]),
         labels=np.array([label for _, _, label in sounds], dtype=np.int64),
         names=tuple(name for name, _, _ in sounds),
+        sounds=tuple(samples for _, samples, _ in sounds),
         notes=(*notes, *length_notes([len(samples) for _, samples, _ in sounds])),
     )
 
