@@ -12,13 +12,13 @@ from lavalier.train.evidence import NETWORKS, OnLava, hashes, write_evidence
 from lavalier.train.speech import speech_clips
 
 SHIPPED = Path(__file__).parents[1] / "models" / "digits.nir"
-N_CLIPS, N_LAVA = 60, 5
+N_CLIPS, N_LAVA, N_CALIBRATION = 60, 5, 8
 
 
 def write_run(out: Path) -> None:
     """Write the folder; `fast` stands in for Lava, which equals it."""
     clips, graph = speech_clips(N_CLIPS, 0, "test"), read(SHIPPED)
-    rounded = quantization(graph, clips.events[:20])
+    rounded = quantization(graph, clips.events[:N_CALIBRATION])
     in_floats, in_integers = run(graph, clips.events), run(rounded.program, clips.events)
     on = np.arange(N_LAVA)
     lava = OnLava(on, fast.run(rounded.program, clips.events[on], tuple(rounded.program.populations)))

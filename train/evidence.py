@@ -75,8 +75,9 @@ def choose(
     right = order[(in_floats[order] == labels[order]) & (in_integers[order] == labels[order])]
     _, firsts = np.unique(labels[right], return_index=True)
     firsts.sort()
-    queue = [*right[firsts], *np.delete(right, firsts)]
-    return why | {int(i): "both right" for i in queue[: SHOWN - len(why)]}
+    queue = {int(i): "both right" for i in (*right[firsts], *np.delete(right, firsts))}
+    queue |= {int(i): "both wrong" for i in wrong}  # of a network that is seldom right
+    return dict(list({**why, **{i: said for i, said in queue.items() if i not in why}}.items())[:SHOWN])
 
 
 def write_evidence(

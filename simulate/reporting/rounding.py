@@ -8,7 +8,7 @@ from .section import Missing
 
 @dataclass(frozen=True)
 class Rounding:
-    """A connection; a float weight w became the integer nearest S w / 2^exp on a grid of `step`.
+    """A connection; a float weight w became an integer beside S w / 2^exp on a grid of `step`.
 
     Attributes
     ----------
