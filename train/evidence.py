@@ -77,7 +77,9 @@ def choose(
     firsts.sort()
     queue = {int(i): "both right" for i in (*right[firsts], *np.delete(right, firsts))}
     queue |= {int(i): "both wrong" for i in wrong}  # of a network that is seldom right
-    return dict(list({**why, **{i: said for i, said in queue.items() if i not in why}}.items())[:SHOWN])
+    for clip, said in queue.items():
+        why.setdefault(clip, said)
+    return dict(list(why.items())[:SHOWN])
 
 
 def write_evidence(
