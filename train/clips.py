@@ -35,17 +35,17 @@ class Clips:
         The digit spoken.
     names : tuple of n str
         Where each clip comes from.
-    sounds : tuple of n float arrays
-        What was heard: mono, 8 kHz.
     notes : tuple of str
         What was changed on the way, one line each: cut, padded, resampled, skipped.
+    sounds : tuple of n float arrays
+        What was heard: mono, 8 kHz; empty where the events were not made from sound.
     """
 
     events: np.ndarray
     labels: np.ndarray
     names: tuple[str, ...]
-    sounds: tuple[np.ndarray, ...]
     notes: tuple[str, ...] = ()
+    sounds: tuple[np.ndarray, ...] = ()
 
 
 def to_clips(sounds: Iterable[tuple[str, np.ndarray, int]], notes: Iterable[str] = ()) -> Clips:

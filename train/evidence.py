@@ -134,7 +134,8 @@ def write_evidence(
     }
     if lava is not None and on_lava:
         traces["lava"] = lava.trace.take([on_lava[clip] for clip in chosen if clip in on_lava])
-    _write_samples(out, next(iter(program.inputs)), x, traces, {clip: test.sounds[clip] for clip in chosen})
+    sounds = {f"clip-{clip}.flac": test.sounds[clip] for clip in chosen} if test.sounds else {}
+    _write_samples(out, next(iter(program.inputs)), x, traces, sounds)
     return {
         "scores": scores,
         "samples": [
@@ -145,7 +146,7 @@ def write_evidence(
                 "label": int(test.labels[clip]),
                 "decisions": {name: int(of[clip]) for name, of in decisions.items()},
                 "on_lava": clip in on_lava,
-                "audio": f"clip-{clip}.flac",
+                "audio": f"clip-{clip}.flac" if test.sounds else None,
             }
             for clip, why in chosen.items()
         ],
@@ -170,7 +171,7 @@ def hashes(out: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def _write_samples(
-    out: Path, entry: str, x: np.ndarray, traces: Mapping[str, Trace], sounds: Mapping[int, np.ndarray]
+    out: Path, entry: str, x: np.ndarray, traces: Mapping[str, Trace], sounds: Mapping[str, np.ndarray]
 ) -> None:
     for folder in FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)  # an earlier run may have had more
@@ -179,6 +180,6 @@ def _write_samples(
         np.savez_compressed(file, **{entry: x})
     for name, trace in traces.items():
         trace.save(out / "traces" / f"{name}.npz")
-    for clip, samples in sounds.items():
-        with atomic(out / "audio" / f"clip-{clip}.flac") as temporary:
+    for name, samples in sounds.items():
+        with atomic(out / "audio" / name) as temporary:
             soundfile.write(temporary, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
