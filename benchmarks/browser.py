@@ -12,7 +12,6 @@ import shutil
 import signal
 import tempfile
 import time
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +80,7 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self._call(f"{domain}.enable")
+        self._call("Performance.enable", timeDomain="threadTicks")
         self.resize(width, height)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
@@ -137,14 +137,10 @@ class Browser:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", **size)
 
-    def screenshot(self, path: Path) -> None:
-        """Write the whole page as a PNG."""
-        said = self._call("Page.captureScreenshot", captureBeyondViewport=True)
-        path.write_bytes(b64decode(said["data"]))
-
-    def pdf(self, path: Path) -> None:
-        """Print the page."""
-        path.write_bytes(b64decode(self._call("Page.printToPDF", printBackground=True)["data"]))
+    def busy_s(self) -> float:
+        """Return the processor's seconds that the page's own thread took."""
+        metrics = self._call("Performance.getMetrics")["metrics"]
+        return next(m["value"] for m in metrics if m["name"] == "TaskDuration")
 
     def problems(self) -> list[str]:
         """Return errors and warnings of the console, and exceptions."""
