@@ -16,6 +16,7 @@ _NAMES = {
     "compare": "simulate",
     "energy": "simulate",
     "fit": "simulate",
+    "report": "simulate",
     "read": "export",
     "write": "export",
     "from_torch": "export",

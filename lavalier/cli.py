@@ -498,12 +498,33 @@ def devices(
     _print(data if as_json else tables_to_text(tables))
 
 
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Run folder that demo or train wrote.")],
+    out: Out = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Put a run on one page (HTML) that needs nothing else; --json prints every number on it."""
+    if out is None and not as_json:
+        raise BadInput("give --out FILE.html, --json, or both")
+    _refuse_existing(out, force)
+    from lavalier.simulate import report as report_of
+
+    made = report_of(run)
+    if out is not None:
+        made.save(out)
+    _print(made.to_json() if as_json else f"written: {out}\n")
+
+
 def _trained(metrics: dict, out: Path) -> str:
     lines = [f"note: {split}: {note}" for split, notes in metrics["notes"].items() for note in notes]
     lines.append(f"trained on {metrics['n_train']} clips, tested on {metrics['n_test']} others")
     lines.append(f"float accuracy        {100 * metrics['accuracy']:.1f} %")
     lines.append(f"fixed-point accuracy  {100 * metrics['fixed_accuracy']:.1f} %")
-    lines.append(f"written: {out} (digits.pt, graph.nir, program.nir, card.json, metrics.json)")
+    lines.append(
+        f"written: {out} (digits.pt, graph.nir, program.nir, card.json, metrics.json, traces, audio)"
+    )
     return "\n".join(lines) + "\n"
 
 

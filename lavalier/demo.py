@@ -4,9 +4,7 @@ Export is compared with the shipped graph, the integers with the reference, the 
 was not run is not printed.
 """
 
-import hashlib
 import platform
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from lavalier import deploy
-from lavalier.export import from_torch, quantize, read, write
+from lavalier.export import from_torch, read, write
+from lavalier.export.quantization import quantization
 from lavalier.models.digits import load
-from lavalier.models.log_mel import N_BANDS, STEP_S
+from lavalier.models.log_mel import STEP_S
 from lavalier.models.readout import decide
-from lavalier.simulate import compare, energy, fast, reference, run
+from lavalier.simulate import compare, energy, fast, reference, report, run
 from lavalier.simulate.cost.result import Energy
 from lavalier.simulate.cost.text import joules
 from lavalier.simulate.errors import Mismatch
@@ -28,8 +27,9 @@ from lavalier.simulate.files import write_json
 from lavalier.simulate.nir_file import first_difference
 from lavalier.simulate.program import Program
 from lavalier.simulate.trace import Trace
-from lavalier.sources import EMBEDDED_SEED, Source, load_source
-from lavalier.train.clips import CALIBRATION_CLIPS, EXPORT_CLIPS
+from lavalier.sources import EMBEDDED_SEED, embedded_speech
+from lavalier.train.clips import CALIBRATION_CLIPS, EXPORT_CLIPS, spread
+from lavalier.train.evidence import NETWORKS, OnLava, hashes, write_evidence
 from lavalier.train.speech import speech_clips
 
 
@@ -91,7 +91,7 @@ def run_demo(out: Path | None, samples: int, say: Callable[[str], None]) -> Demo
     Parameters
     ----------
     out : Path or None
-        Run folder to write: graph.nir, program.nir, card.json, metrics.json, traces/.
+        Run folder to write: graph.nir, program.nir, card.json, metrics.json, traces/, audio/, report.html.
     samples : int
         Clips that the reference and Lava run.
     say : callable
@@ -103,7 +103,8 @@ def run_demo(out: Path | None, samples: int, say: Callable[[str], None]) -> Demo
         Two that must be equal are not; the first difference is named.
     """
     say("data: generating digit-like speech")
-    test = load_source((N_BANDS,), None, None)
+    test, title = embedded_speech("test")
+    x = test.events
     calibration = speech_clips(CALIBRATION_CLIPS, EMBEDDED_SEED, "train").events
     say("export: from the state_dict to NIR, verified by running both")
     shipped = files("lavalier.models")
@@ -112,31 +113,38 @@ def run_demo(out: Path | None, samples: int, say: Callable[[str], None]) -> Demo
     if differs:
         raise Mismatch(f"the exported graph is not the shipped digits.nir: {differs}")
     say("quantize: 8-bit weights, searched on calibration data")
-    program = quantize(graph, calibration)
-    say(f"simulate: {len(test.x)} clips in floats and in integers")
-    in_floats, in_integers = run(graph, test.x), run(program, test.x)
-    traces, why_not = _run_and_compare(program, test.take(samples).x, say)
+    rounded = quantization(graph, calibration)
+    program = rounded.program
+    say(f"simulate: {len(x)} clips in floats and in integers")
+    in_floats, in_integers = run(graph, x), run(program, x)
+    compared = spread(np.arange(len(x)), samples)
+    traces, why_not = _run_and_compare(program, x[compared], say)
     result = DemoResult(
-        data=test.title,
-        notes=test.notes,
-        clips=len(test.x),
-        float_accuracy=_accuracy(in_floats, test),
-        fixed_accuracy=_accuracy(in_integers, test),
-        compared_clips=min(samples, len(test.x)),
+        data=title,
+        notes=list(test.notes),
+        clips=len(x),
+        float_accuracy=_accuracy(in_floats, test.labels),
+        fixed_accuracy=_accuracy(in_integers, test.labels),
+        compared_clips=len(compared),
         compared_values=compare(traces["fast"], traces["reference"]).values,
         lava=why_not,
-        spikes=in_integers.counts.total("spikes_out") / len(test.x),
-        syn_ops=in_integers.counts.total("syn_ops") / len(test.x),
+        spikes=in_integers.counts.total("spikes_out") / len(x),
+        syn_ops=in_integers.counts.total("syn_ops") / len(x),
         energy=energy(program, in_integers),
     )
     if out is not None:
-        _write_run(out, graph, program, result, traces)
-        say(f"written: {out}")
+        lava = OnLava(compared, traces["lava"]) if "lava" in traces else None
+        out.mkdir(parents=True, exist_ok=True)
+        write(graph, out / "graph.nir")
+        program.save(out / "program.nir")
+        evidence = write_evidence(out, rounded, graph, test, in_floats.output, in_integers, lava)
+        _finish_run(out, result, evidence)
+        say(f"written: {out}, with report.html")
     return result
 
 
-def _accuracy(trace: Trace, source: Source) -> float:
-    return float(np.mean(decide(trace.output) == source.labels))
+def _accuracy(trace: Trace, labels: np.ndarray) -> float:
+    return float(np.mean(decide(trace.output) == labels))
 
 
 def _run_and_compare(
@@ -159,22 +167,16 @@ def _run_and_compare(
     return traces, why_not
 
 
-def _write_run(out: Path, graph, program: Program, result: DemoResult, traces: dict[str, Trace]) -> None:
-    shutil.rmtree(out / "traces", ignore_errors=True)  # of an earlier run, which may have had more
-    (out / "traces").mkdir(parents=True)
-    write(graph, out / "graph.nir")
-    program.save(out / "program.nir")
-    for name, trace in traces.items():
-        trace.save(out / "traces" / f"{name}.npz")
-    write_json(out / "metrics.json", result.to_json())
+def _finish_run(out: Path, result: DemoResult, evidence: dict) -> None:
+    """Write what is said of the run: metrics, card, and the page."""
     parts = ("lavalier", "nir", "numpy", "numba", "torch", "snntorch") + (() if result.lava else ("lava-nc",))
     card = {
-        "command": "lavalier demo",
+        "name": "digits",
+        "command": f"lavalier demo --samples {result.compared_clips} --out {out.name}",
         "versions": {"python": platform.python_version(), **{part: version(part) for part in parts}},
         "seeds": {"speech": EMBEDDED_SEED},
-        "sha256": {
-            name: hashlib.sha256((out / name).read_bytes()).hexdigest()
-            for name in ("graph.nir", "program.nir")
-        },
+        "files": hashes(out, NETWORKS),
     }
+    write_json(out / "metrics.json", {**result.to_json(), **evidence})
     write_json(out / "card.json", card)
+    report(out).save(out / "report.html")

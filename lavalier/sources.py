@@ -9,7 +9,7 @@ import numpy as np
 
 from lavalier.models.log_mel import N_BANDS
 from lavalier.simulate.errors import BadInput
-from lavalier.train.clips import spread
+from lavalier.train.clips import Clips, spread
 
 EMBEDDED_CLIPS = 500
 EMBEDDED_SEED = 0  # the split that the shipped network's card was scored on
@@ -93,11 +93,15 @@ def load_source(
 
         clips, title = load_recordings(data, split), f"recordings in {data}, {split} split"
     else:
-        from lavalier.train.speech import speech_clips
-
-        clips = speech_clips(EMBEDDED_CLIPS, EMBEDDED_SEED, split)
-        title = f"embedded speech generator, {split} split"
+        clips, title = embedded_speech(split)
     return Source(title, clips.events, clips.labels, list(clips.notes))
+
+
+def embedded_speech(split: str) -> tuple[Clips, str]:
+    """Return the clips that stand in for recordings, and their title."""
+    from lavalier.train.speech import speech_clips
+
+    return speech_clips(EMBEDDED_CLIPS, EMBEDDED_SEED, split), f"embedded speech generator, {split} split"
 
 
 def _arrays(path: Path) -> np.ndarray | dict[str, np.ndarray]:

@@ -31,6 +31,8 @@ _NAMES = {
     "counts_by_step": ".cost.counting",
     "neurobench_metrics": ".cost.metrics",
     "ndns_metrics": ".cost.metrics",
+    "report": ".reporting.document",
+    "Report": ".reporting.document",
 }
 _MODULES = ("fast", "reference")
 __all__ = [*_NAMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,21 @@ class Trace:
     def outputs(self) -> Arrays:
         """`output` by name, also where there is only one ('output')."""
         return self.output if isinstance(self.output, Mapping) else {"output": self.output}
+
+    def take(self, samples: Sequence[int]) -> "Trace":
+        """Return the trace of these samples alone, counts with it.
+
+        >>> Trace(output=np.array([[[1]], [[2]], [[3]]])).take([2, 0]).output.tolist()
+        [[[3]], [[1]]]
+        """
+        rows = np.asarray(samples, dtype=np.intp)
+
+        def taken(arrays: Arrays) -> Arrays:
+            return {name: values[rows] for name, values in arrays.items()}
+
+        counts = Counts(**{counter: taken(getattr(self.counts, counter)) for counter in COUNTERS})
+        output = taken(self.output) if isinstance(self.output, Mapping) else self.output[rows]
+        return Trace(output, taken(self.spikes), taken(self.u), taken(self.v), counts)
 
     def save(self, path: str | Path) -> None:
         """Write as a compressed .npz, atomically.

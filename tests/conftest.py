@@ -19,3 +19,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared with real recordings and fixtures")
     return folder
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory) -> Path:
+    """The folder of a run, to be read only."""
+    from .runs import write_run
+
+    path = tmp_path_factory.mktemp("runs") / "digits"
+    write_run(path)
+    return path

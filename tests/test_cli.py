@@ -32,6 +32,7 @@ COMMANDS = (
     "energy",
     "fit",
     "devices",
+    "report",
 )
 
 

@@ -78,6 +78,7 @@ def loaded_by(statement: str) -> set[str]:
         ("from lavalier.simulate import Program, Trace, run, compare", {"torch", "lava", "numba"}),
         ("from lavalier.simulate import fast, reference, energy", {"torch", "lava"}),
         ("from lavalier.simulate import fit", {"torch", "lava", "numba"}),
+        ("from lavalier.simulate import report", {"torch", "lava", "numba", "plotly", "jinja2"}),
         ("from lavalier.export import read, write, quantize", {"torch", "lava"}),
         ("import lavalier.deploy; lavalier.deploy.run", {"torch", "lava"}),
         ("from lavalier.train import recordings, speech", {"torch", "lava"}),

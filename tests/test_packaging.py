@@ -40,6 +40,8 @@ def test_the_wheel_holds_every_stage_and_its_data(tmp_path):
             f"assert lavalier.__file__.startswith({str(site)!r}), lavalier.__file__",
             "for name in ('digits.pt', 'digits.nir', 'digits.json', 'py.typed'):",
             "    assert (files('lavalier.models') / name).is_file(), name",
+            "for name in ('page.html', 'costs.html', 'page.css', 'page.js', 'samples.js'):",
+            "    assert (files('lavalier.simulate.reporting.page') / name).is_file(), name",
             "from lavalier.simulate import Program, energy",
             "from lavalier.simulate.resources.limits import device_limits",
             "assert device_limits('loihi1').name == 'loihi1' and device_limits('loihi2').cores == 128",

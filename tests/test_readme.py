@@ -97,7 +97,7 @@ def test_its_commands_exist_with_their_options(words, capsys):
 
 
 @pytest.mark.lava
-def test_its_commands_work_in_their_order(tmp_path, monkeypatch, capsys):
+def test_its_commands_work_in_their_order(run_folder, tmp_path, monkeypatch, capsys):
     """All but the training, whose result is the shipped network here."""
     from lavalier import deploy
     from lavalier.train.speech import generate
@@ -105,7 +105,7 @@ def test_its_commands_work_in_their_order(tmp_path, monkeypatch, capsys):
     if deploy.missing("cpu"):
         pytest.skip(str(deploy.missing("cpu")))
     (tmp_path / "DIR").mkdir()
-    (tmp_path / "runs" / "digits").mkdir(parents=True)
+    shutil.copytree(run_folder, tmp_path / "runs" / "digits")
     shutil.copy(ROOT / "models" / "digits.pt", tmp_path / "runs" / "digits")
     for i, (samples, label) in enumerate(generate(30, 0, "test")):
         soundfile.write(tmp_path / "DIR" / f"{label}_voice{i}_{i % 10}.wav", samples, 8000)

@@ -213,9 +213,12 @@ def test_a_run_writes_weights_card_and_metrics(small, tmp_path, monkeypatch):
     files = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
     names = {"digits.pt", "graph.nir", "program.nir", "card.json", "metrics.json"}
     names |= {"settings.json", "checkpoints/last.ckpt"}
-    assert files == {f"run/{name}" for name in names}
+    names |= {f"traces/{name}.npz" for name in ("input", "float", "fixed")}
+    metrics_of = json.loads((tmp_path / "run/metrics.json").read_text())
+    names |= {f"audio/{sample['audio']}" for sample in metrics_of["samples"]}
+    assert files == {f"run/{name}" for name in names} and len(metrics_of["samples"]) == 8
     card = json.loads((tmp_path / "run/card.json").read_text())
-    assert metrics == json.loads((tmp_path / "run/metrics.json").read_text())
+    assert json.loads(json.dumps(metrics)) == metrics_of
     assert card["accuracy"] == metrics["accuracy"] and card["seed"] == 3 and card["epochs"] == 1
     assert card["licence"] == "BSD-3-Clause" and card["versions"]["snntorch"] == snn.__version__
     assert card["network"].startswith("40-12-10-10, ")
@@ -228,6 +231,9 @@ def test_a_run_writes_weights_card_and_metrics(small, tmp_path, monkeypatch):
     program = Program.load(tmp_path / "run/program.nir")
     fixed = (decide(simulate.run(program, test.events).output) == test.labels).mean()
     assert fixed == metrics["fixed_accuracy"]
+    said = simulate.report(tmp_path / "run").to_json()
+    assert said["accuracy"]["scores"]["fixed"]["accuracy"] == fixed and said["title"] == "digits"
+    assert all(file["unchanged"] for file in said["provenance"]["files"])
 
 
 def test_checkpoints_hold_no_code(small, tmp_path):

@@ -37,12 +37,15 @@ class Clips:
         Where each clip comes from.
     notes : tuple of str
         What was changed on the way, one line each: cut, padded, resampled, skipped.
+    sounds : tuple of n float arrays
+        What was heard: mono, 8 kHz; empty where the events were not made from sound.
     """
 
     events: np.ndarray
     labels: np.ndarray
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    sounds: tuple[np.ndarray, ...] = ()
 
 
 def to_clips(sounds: Iterable[tuple[str, np.ndarray, int]], notes: Iterable[str] = ()) -> Clips:
@@ -65,6 +68,7 @@ def to_clips(sounds: Iterable[tuple[str, np.ndarray, int]], notes: Iterable[str]
         events=np.stack([_events(name, samples) for name, samples, _ in sounds]),
         labels=np.array([label for _, _, label in sounds], dtype=np.int64),
         names=tuple(name for name, _, _ in sounds),
+        sounds=tuple(samples for _, samples, _ in sounds),
         notes=(*notes, *length_notes([len(samples) for _, samples, _ in sounds])),
     )
 

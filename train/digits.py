@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..export import from_torch, quantize, write
+from ..export import from_torch, write
+from ..export.quantization import quantization
 from ..models.digits import DigitNet
 from ..models.log_mel import STEP_S
 from ..models.readout import decide
@@ -20,6 +21,7 @@ from ..simulate.errors import BadInput
 from ..simulate.files import atomic, write_json
 from .augment import augment
 from .clips import CALIBRATION_CLIPS, EXPORT_CLIPS, Clips, spread
+from .evidence import FOLDERS, NETWORKS, hashes, write_evidence
 from .fit import classify, fit
 from .learner import Settings
 from .recordings import load_recordings
@@ -28,7 +30,7 @@ from .speech import speech_clips
 
 N_TRAIN, N_TEST = 2000, 500  # clips of the generator
 EPOCHS = Settings.epochs
-WRITES = ("digits.pt", "graph.nir", "program.nir", "card.json", "metrics.json", "checkpoints")
+WRITES = ("digits.pt", "graph.nir", "program.nir", "card.json", "metrics.json", "checkpoints", *FOLDERS)
 
 
 def train_digits(
@@ -46,7 +48,7 @@ def train_digits(
     ----------
     out : path
         Gets `digits.pt` (state_dict), `graph.nir`, `program.nir`, `card.json`, `metrics.json`,
-        `settings.json` and `checkpoints/`.
+        `settings.json`, `checkpoints/`, and `traces/` and `audio/` of a few samples.
     data : path, optional
         Recordings in FSDD's layout; without it the embedded generator speaks.
     seed : int, 0 or more
@@ -63,8 +65,8 @@ def train_digits(
     Returns
     -------
     metrics : dict
-        accuracy in floats and fixed_accuracy in the chip's integers (0 to 1), n_test, n_train, notes,
-        as in `metrics.json`.
+        accuracy in floats and fixed_accuracy in the chip's integers (0 to 1), n_test, n_train, data, notes,
+        and what `write_evidence` returns, as in `metrics.json`.
 
     Raises
     ------
@@ -85,23 +87,26 @@ def train_digits(
     net = fit(DigitNet(), train.events, train.labels, settings, out / "checkpoints", progress, augment)
 
     graph = from_torch(net, train.events[:EXPORT_CLIPS], dt=STEP_S)
-    program = quantize(graph, spread(train.events, CALIBRATION_CLIPS))
-    fixed = decide(run(program, test.events).output)
+    rounded = quantization(graph, spread(train.events, CALIBRATION_CLIPS))
+    in_floats, in_integers = run(graph, test.events), run(rounded.program, test.events)
     metrics = {
         "accuracy": float(np.mean(classify(net, test.events) == test.labels)),
-        "fixed_accuracy": float(np.mean(fixed == test.labels)),
+        "fixed_accuracy": float(np.mean(decide(in_integers.output) == test.labels)),
         "n_test": len(test.labels),
         "n_train": len(train.labels),
+        "data": _source(data, seed),
         "notes": {"train": list(train.notes), "test": list(test.notes)},
+        **write_evidence(out, rounded, graph, test, in_floats.output, in_integers),
     }
     weights = io.BytesIO()
     torch.save(net.state_dict(), weights)
     with atomic(out / "digits.pt") as temporary:
         temporary.write_bytes(weights.getvalue())
     write(graph, out / "graph.nir")
-    program.save(out / "program.nir")
-    write_json(out / "card.json", _card(net, weights.getvalue(), data, settings, metrics))
+    rounded.program.save(out / "program.nir")
     write_json(out / "metrics.json", metrics)
+    card = _card(net, weights.getvalue(), data, settings, metrics)
+    write_json(out / "card.json", {**card, "files": hashes(out, NETWORKS)})
     return metrics
 
 
@@ -123,23 +128,28 @@ def digest(clips):
     return hashlib.sha256(clips.events.tobytes() + clips.labels.tobytes()).hexdigest()[:16]
 
 
+def _source(data, seed):
+    """Say where the clips came from."""
+    if data is None:
+        return f"embedded generator of digit-like speech, seed {seed}"
+    return f"recordings: {Path(data).name}"
+
+
 def _card(net, weights, data, settings, metrics):
     """What anyone who gets the weights must know of them."""
     command = ["lavalier", "train", "digits", "--seed", str(settings.seed)]
     command += ["--epochs", str(settings.epochs)]
-    if data is None:
-        source, licence = f"embedded generator of digit-like speech, seed {settings.seed}", "BSD-3-Clause"
-    else:
-        source, licence = f"recordings: {Path(data).name}", "that of the recordings"
+    if data is not None:
         command += ["--data", str(data)]
     linears = (net.fc1, net.fc2, net.fc3)
     sizes = "-".join(str(n) for n in (net.fc1.in_features, *(fc.out_features for fc in linears)))
     return {
         "name": "digits",
         "network": f"{sizes}, snn.Leaky with zero reset, integrator readout",
-        "data": source,
-        "licence": licence,
+        "data": metrics["data"],
+        "licence": "BSD-3-Clause" if data is None else "that of the recordings",
         "seed": settings.seed,
+        "seeds": {"weights, order, augmentation" + ", speech" * (data is None): settings.seed},
         "epochs": settings.epochs,
         "accuracy": metrics["accuracy"],
         "n_test": metrics["n_test"],
