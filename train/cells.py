@@ -81,8 +81,10 @@ class Cells(nn.Module):
         width = UNIT * np.where(vth > 0, vth, scale).astype(np.float32)
         clears, drops = self.kind in (LIF, PLIF), self.kind is LIFSubtract
         self.form = Form(self.kind is not PLIF, sends, clears, drops, slope, width)
-        limits = [s.limit for s in self.synapses]
-        self._exact = torch.float32 if len(limits) == 1 or sum(limits) < FLOAT32 else torch.float64
+        reaches, limits = zip(*((s.reach, s.limit) for s in self.synapses), strict=True)
+        # one sum keeps its digits however far it is shifted; several are added
+        small = reaches[0] < FLOAT32 if len(limits) == 1 else sum(limits) < FLOAT32
+        self._exact = torch.float32 if small else torch.float64
 
     def registers(self) -> dict[str, torch.Tensor]:
         """Return left_u, left_v, bias and vth, as the chip holds them."""
