@@ -9,7 +9,7 @@ demo: setup
 	@$(bin)/lavalier demo --out runs/demo --force
 
 test: setup
-	@$(bin)/python -m pytest -q
+	@$(bin)/python -m pytest -q -n 2 --dist worksteal
 
 test-slow: setup
 	@$(bin)/python -m pytest -q -m slow -n 2 --dist worksteal

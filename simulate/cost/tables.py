@@ -3,6 +3,8 @@
 The .yaml files beside this module are the tables; one of your own has the same form.
 """
 
+from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -123,10 +125,12 @@ class DeviceTable(BaseModel):
         return "\n".join(lines) + "\n"
 
 
-def all_tables() -> list[DeviceTable]:
+@cache
+def all_tables() -> tuple[DeviceTable, ...]:
     """Return every table that ships, by name."""
     shipped = (entry for entry in files("lavalier.simulate.cost").iterdir() if entry.name.endswith(".yaml"))
-    return sorted((read_yaml(Path(str(e)), DeviceTable) for e in shipped), key=lambda t: (t.device, t.name))
+    tables = (read_yaml(Path(str(entry)), DeviceTable) for entry in shipped)
+    return tuple(sorted(tables, key=lambda t: (t.device, t.name)))
 
 
 def device_tables(device: str) -> list[DeviceTable]:
@@ -147,7 +151,7 @@ def device_tables(device: str) -> list[DeviceTable]:
     return found
 
 
-def tables_to_text(tables: list[DeviceTable]) -> str:
+def tables_to_text(tables: Sequence[DeviceTable]) -> str:
     """Print tables, then what grades and evidence mean."""
     lines = [f"grade {grade:<10} {meaning}" for grade, meaning in GRADES.items()]
     lines += [f"({evidence}) {meaning}" for evidence, meaning in EVIDENCE.items()]
