@@ -1,4 +1,4 @@
-"""What quantisation loses, by max-abs and by the search: hard cases and the digits network.
+"""What quantisation loses, by max-abs, by the search and after bit-true training: hard cases and digits.
 
 The table is printed; docs/quantization.md shows one. No figure of it stands in results.json.
 """
@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from lavalier import export
 from lavalier.export.calibration import observe
@@ -16,6 +17,7 @@ from lavalier.export.outcomes import Outcome, outcome
 from lavalier.export.quantization import Quantization, quantization
 from lavalier.models.readout import decide
 from lavalier.simulate import Program, run
+from lavalier.train.bit_true import BitTrue
 from lavalier.train.clips import CALIBRATION_CLIPS, spread
 from lavalier.train.digits import load_splits, train_digits
 
@@ -25,11 +27,14 @@ from .measure import Figure
 BITS = (8, 6, 4, 3)
 DIGITS_BITS = (8, 6, 5, 4, 3)
 SEEDS = (0, 1, 2)
+TUNING_STEPS = 200  # of bit-true training toward the float output
+TUNING_RATE = 0.001  # in shares of a layer's weights
 
 
 def hard_cases(data: Path | None) -> Iterator[Figure]:
     """Print output error and decisions that differ on events that the search has not seen."""
-    print(f"{'case':<26}{'bits':>5}  {'max-abs: error, differ':<26}{'search: error, differ':<26}")
+    kinds = ("max-abs", "search", "bit-true")
+    print(f"{'case':<26}{'bits':>5}  " + "".join(f"{f'{kind}: error, differ':<26}" for kind in kinds))
     for name, make in CASES.items():
         if make is braille and not FIXTURES.is_dir():
             print(f"{name:<26}not run: needs ../shared")
@@ -37,21 +42,44 @@ def hard_cases(data: Path | None) -> Iterator[Figure]:
         case = make()
         for bits in BITS:
             found = quantization(case.graph, case.calibration, bits)
-            before, after = (f"{o.error:.4f}  {o.differ:>2} of {o.decisions}" for o in scored(case, found))
+            said = [f"{o.error:.4f}  {o.differ:>2} of {o.decisions}" for o in scored(case, found)]
             if any(np.ptp(choice.scale) for choice in found.plain.values()):
-                before = "refused: a threshold is 0"
-            print(f"{name:<26}{bits:>5}  {before:<26}{after:<26}", flush=True)
+                said[0] = "refused: a threshold is 0"
+            print(f"{name:<26}{bits:>5}  " + "".join(f"{words:<26}" for words in said), flush=True)
     yield from ()
 
 
-def scored(case: Case, found: Quantization) -> tuple[Outcome, Outcome]:
-    """Return what the plain choices and those of the search do to a case's test events."""
+def scored(case: Case, found: Quantization) -> list[Outcome]:
+    """Return what the plain choices, the search, and training after it do to the test events of a case."""
     x = {found.network.flat.inputs[0]: case.test}
     observed = observe(case.graph, found.network, found.floats, x, found.program.inputs)
-    return (
-        outcome(found.plain_program, found.floats, found.plain, observed),
-        outcome(found.program, found.floats, found.choices, observed),
-    )
+    programs = [
+        (found.plain_program, found.plain),
+        (found.program, found.choices),
+        (tuned(case, found), found.choices),
+    ]
+    return [outcome(program, found.floats, choices, observed) for program, choices in programs]
+
+
+def tuned(case: Case, found: Quantization) -> Program:
+    """Train weights and biases bit-true toward the float output on the calibration; keep what came nearest."""
+    module = BitTrue(found)
+    x = torch.from_numpy(case.calibration)
+    aim = torch.from_numpy(run(case.graph, case.calibration).output).float()
+    groups = [{"params": p, "lr": TUNING_RATE * size} for p, size in module.step_sizes()]
+    optimizer = torch.optim.Adam(groups)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, TUNING_STEPS)
+    least, best = np.inf, found.program
+    for _ in range(TUNING_STEPS):
+        optimizer.zero_grad()
+        loss = (module(x) - aim).square().mean()
+        if loss.item() < least:
+            least, best = loss.item(), module.program()
+        loss.backward()
+        optimizer.step()
+        falling.step()
+        module.constrain()
+    return best
 
 
 def digits(data: Path | None) -> Iterator[Figure]:
