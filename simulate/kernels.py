@@ -66,7 +66,6 @@ def _start(plan, scratch):
     scratch.held[:] = 0
     scratch.rest[:] = 0
     scratch.masks[: plan.reach * plan.mask_row] = 0
-    scratch.messages[: plan.reach * plan.message_row] = 0
 
 
 @inlined

@@ -144,7 +144,7 @@ class Scratch(NamedTuple):
     masks, halves : uint64, and the same as uint32
         Which channels sent something: a row for each step that delays reach back, and for each of a block.
     messages : int32
-        Graded events, in rows likewise.
+        Graded events, in rows likewise; of use where the bit is 1.
     fired, total
         Of the link that delivers: channels that sent something, and sums.
     a_in, us, vs : int32

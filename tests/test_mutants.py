@@ -109,7 +109,6 @@ MUTANTS = [
     ("simulate/kernels.py", "reach + done - link.delay", "reach + done"),
     ("simulate/kernels.py", "_start(plan, scratch)\n        for", "pass\n        for"),
     ("simulate/kernels.py", "[: plan.reach * plan.mask_row] = 0", "[:0] = 0"),
-    ("simulate/kernels.py", "[: plan.reach * plan.message_row] = 0", "[:0] = 0"),
     ("simulate/kernels.py", "scratch.masks[j + steps * plan.mask_row]", "scratch.masks[j]"),
     ("simulate/kernels.py", "scratch.messages[j + steps * plan.message_row]", "scratch.messages[j]"),
     ("simulate/kernels.py", "= plan.u0, plan.v0", "= 0, plan.v0"),
