@@ -15,6 +15,7 @@ from lavalier import export
 from lavalier.export.calibration import observe
 from lavalier.export.outcomes import Outcome, outcome
 from lavalier.export.quantization import Quantization, quantization
+from lavalier.export.rounding import Choice
 from lavalier.models.readout import decide
 from lavalier.simulate import Program, run
 from lavalier.train.bit_true import BitTrue
@@ -42,7 +43,8 @@ def hard_cases(data: Path | None) -> Iterator[Figure]:
         case = make()
         for bits in BITS:
             found = quantization(case.graph, case.calibration, bits)
-            said = [f"{o.error:.4f}  {o.differ:>2} of {o.decisions}" for o in scored(case, found)]
+            outcomes = [*scored(case, found), _score(case, found, tuned(case, found), found.choices)]
+            said = [f"{o.error:.4f}  {o.differ:>2} of {o.decisions}" for o in outcomes]
             if any(np.ptp(choice.scale) for choice in found.plain.values()):
                 said[0] = "refused: a threshold is 0"
             print(f"{name:<26}{bits:>5}  " + "".join(f"{words:<26}" for words in said), flush=True)
@@ -50,19 +52,19 @@ def hard_cases(data: Path | None) -> Iterator[Figure]:
 
 
 def scored(case: Case, found: Quantization) -> list[Outcome]:
-    """Return what the plain choices, the search, and training after it do to the test events of a case."""
+    """Return what the plain choices and those of the search do to the test events of a case."""
+    made = [(found.plain_program, found.plain), (found.program, found.choices)]
+    return [_score(case, found, program, choices) for program, choices in made]
+
+
+def _score(case: Case, found: Quantization, program: Program, choices: dict[str, Choice]) -> Outcome:
     x = {found.network.flat.inputs[0]: case.test}
     observed = observe(case.graph, found.network, found.floats, x, found.program.inputs)
-    programs = [
-        (found.plain_program, found.plain),
-        (found.program, found.choices),
-        (tuned(case, found), found.choices),
-    ]
-    return [outcome(program, found.floats, choices, observed) for program, choices in programs]
+    return outcome(program, found.floats, choices, observed)
 
 
 def tuned(case: Case, found: Quantization) -> Program:
-    """Train weights and biases bit-true toward the float output on the calibration; keep what came nearest."""
+    """Train weights and biases bit-true toward the float output on the calibration; keep the nearest."""
     module = BitTrue(found)
     x = torch.from_numpy(case.calibration)
     aim = torch.from_numpy(run(case.graph, case.calibration).output).float()
