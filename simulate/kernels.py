@@ -61,11 +61,11 @@ def run_samples(
 
 @inlined
 def _start(plan, scratch):
-    scratch.u[:], scratch.v[:] = plan.u0, plan.v0
-    scratch.e[:] = 0
-    scratch.held[:] = 0
-    scratch.rest[:] = 0
-    scratch.masks[: plan.reach * plan.mask_row] = 0
+    for j in range(plan.u0.size):
+        scratch.u[j], scratch.v[j] = plan.u0[j], plan.v0[j]
+        scratch.e[j] = scratch.held[j] = scratch.rest[j] = 0
+    for j in range(plan.reach * plan.mask_row):
+        scratch.masks[j] = 0
 
 
 @inlined
