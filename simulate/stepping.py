@@ -148,7 +148,7 @@ def step_special(
             resting = rest_j > 0
             total = where(resting, v_j, total)
             cut = _cut(total)
-            spiked = (cut > above) & (rest_j == 0)
+            spiked = cut > above  # not at rest, where v is 0
             active += _ones((u_j | v_j | wrapped | cut) != 0)
             wraps += _ones(wrapped != current)
             cuts += _ones(cut != total)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
-from lavalier.simulate import Dense, Input, Program, fast, reference, room, stepping, synapse_plan
+from lavalier.simulate import Dense, Input, Program, Sparse, fast, reference, room, stepping, synapse_plan
 from lavalier.simulate.errors import BadInput
 from lavalier.simulate.neurons import LI, LIF, NEURONS, GradedReLU
 from lavalier.simulate.plan import BLOCK
@@ -190,6 +191,17 @@ def test_threads_and_chunks_change_nothing(monkeypatch, turns):
         # the path that keeps nothing counts the same
         assert_equal(fast.run(program, x, (), threads), fast.run(program, x, (), 1))
     assert expected.counts.total("spikes_out") > 1000
+
+
+def test_few_synapses_of_graded_events():
+    rng = np.random.default_rng(0)
+    weights = csr_array(2 * rng.integers(-100, 100, (80, 70)) * (rng.random((80, 70)) < 0.03))
+    sent = Sparse("in", "n", weights)
+    program = Program({"in": Input((70,), 8)}, {"n": LIF((80,), dv=400, vth=900)}, [sent], ["n"])
+    x = rng.integers(0, 256, (2, 20, 70)) * (rng.random((2, 20, 70)) < 0.3)
+    with patch.multiple(synapse_plan, **LAYOUTS[2]):
+        assert synapse_plan.lay(sent, graded=True).runs.size
+        assert_equal(fast.run(program, x, ("n",)), reference.run(program, x, ("n",)))
 
 
 def test_sums_wider_than_16_bits():

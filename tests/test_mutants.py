@@ -53,7 +53,7 @@ MUTANTS = [
     ("simulate/plan.py", "part[c.target], c is arrival[c.target]", "part[c.target], False"),
     ("simulate/plan.py", "return min(back, default=BLOCK)", "return BLOCK"),
     ("simulate/plan.py", "part.get(c.source) == part[c.target], c is", "False, c is"),
-    ("simulate/stepping.py", "spiked = cut > above", "spiked = cut > above - 1"),
+    ("simulate/stepping.py", "spiked = cut > above\n", "spiked = cut > above - 1\n"),
     ("simulate/stepping.py", "w < 1 - HALF_RANGE", "w < -HALF_RANGE"),
     ("simulate/stepping.py", "where(current > HALF_RANGE", "where(current > HALF_RANGE - 1"),
     ("simulate/stepping.py", "V_LIMIT = (1 << 23) - 1", "V_LIMIT = 1 << 23"),
@@ -72,8 +72,7 @@ MUTANTS = [
     ("simulate/stepping.py", "(u_j | v_j | current | cut)", "(v_j | current | cut)"),
     ("simulate/stepping.py", "cuts += _ones(cut != total)", "cuts += 0"),
     ("simulate/stepping.py", "_ones(wrapped != current)", "0"),
-    ("simulate/stepping.py", "(cut > above) & (rest_j == 0)", "(cut > above - 1) & (rest_j == 0)"),
-    ("simulate/stepping.py", "(cut > above) & (rest_j == 0)", "cut > above"),
+    ("simulate/stepping.py", "cut > above  #", "cut > above - 1  #"),
     (
         "simulate/stepping.py",
         "(above & held_j & load(none, drop, at))",
