@@ -8,7 +8,8 @@ constant, as snnTorch does.
 import numpy as np
 
 from ..simulate.compiled import inlined, kernel
-from ..simulate.stepping import HALF_RANGE, V_LIMIT
+from ..simulate.ranges import U_HALF_RANGE as HALF_RANGE
+from ..simulate.ranges import V_MAX as V_LIMIT
 
 AWAY = np.int32(2**31 - 1)  # a threshold that v does not reach
 
