@@ -63,7 +63,7 @@ def mfcc(
     power = np.abs(np.fft.rfft(frames * get_window("hann", frame))) ** 2
     level_db = 10 * np.log10(np.maximum(power @ _bands(rate_hz, n_mels, frame).T, FLOOR))
     level_db = np.maximum(level_db, level_db.max() - TOP_DB)
-    return dct(level_db, type=2, norm="ortho", axis=1)[:, :n_mfcc]
+    return np.asarray(dct(level_db, type=2, norm="ortho", axis=1))[:, :n_mfcc]
 
 
 def mfcc_rates(samples: np.ndarray, n_frames: int = N_FRAMES, **settings: int) -> np.ndarray:
