@@ -222,7 +222,7 @@ BAD_CLIPS = {
 
 @pytest.mark.parametrize(("sound", "message"), BAD_CLIPS.values(), ids=BAD_CLIPS)
 def test_a_bad_clip_is_one_line_and_can_be_left_out(sea, sound, message):
-    put(sea / "data" / "train" / "train3.aiff", *sound, "AIFF")
+    put(sea / "data" / "train" / "train3.aiff", *sound, kind="AIFF")
     with pytest.raises(BadInput, match=f"train3.aiff: {message}"):
         load_whales(sea)
     assert len(load_whales(sea, skip_bad=True)) == 11

@@ -1,6 +1,7 @@
 """SHD and SSC: what is read, what is refused in one line, what is kept of a file with bad samples."""
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,7 +17,7 @@ from .damage import damaged, drawn_damage
 CLASSES = ("null", "eins", "zwei")
 
 
-def write(path: Path, n: int = 6, kind: type = np.float16, **replaced) -> Path:
+def write(path: Path, n: int = 6, kind: type = np.float16, replaced: Any = None) -> Path:
     """Write a file in SHD's layout; `replaced` are arrays to be put in place of it, None for left out."""
     rng = np.random.default_rng(n)
     sizes = rng.integers(1, 30, n)
@@ -30,7 +31,7 @@ def write(path: Path, n: int = 6, kind: type = np.float16, **replaced) -> Path:
         "extra/keys": np.array([name.encode() for name in CLASSES]),
     }
     with h5py.File(path, "w") as file:
-        for name, values in ({**lists, **arrays} | replaced).items():
+        for name, values in ({**lists, **arrays} | (replaced or {})).items():
             if isinstance(values, list):
                 data = file.create_dataset(name, (len(values),), h5py.vlen_dtype(values[0].dtype))
                 for i, value in enumerate(values):
@@ -41,7 +42,8 @@ def write(path: Path, n: int = 6, kind: type = np.float16, **replaced) -> Path:
 
 
 def spikes_of(path: Path, name: str) -> list:
-    with h5py.File(path, "r") as file:
+    with h5py.File(path, "r") as opened:
+        file: Any = opened
         return [np.array(value) for value in file[f"spikes/{name}"]]
 
 
@@ -72,15 +74,16 @@ def test_events_are_those_of_tonic(tmp_path):
         events, label = theirs[i]
         assert label == ours.y[i]
         # tonic cuts times to whole microseconds
-        assert abs(events["t"].sum() * 1e-6 - ours.x[i, 0]) <= len(events) * 1e-6
-        assert events["x"].sum() == ours.x[i, 1]
+        assert abs(events["t"].sum() * 1e-6 - ours.x[i][0]) <= len(events) * 1e-6
+        assert events["x"].sum() == ours.x[i][1]
 
 
 def test_a_packed_file_is_read(tmp_path):
     path = write(tmp_path / "shd_test.h5")
     plain = load_shd(tmp_path, "test")
     packed = {"chunks": (4,), "maxshape": (None,), "compression": "gzip", "shuffle": True}
-    with h5py.File(path, "r+") as file:
+    with h5py.File(path, "r+") as opened:
+        file: Any = opened
         for name in ("times", "units"):
             held = file[f"spikes/{name}"]
             data = file.create_dataset("packed", held.shape, held.dtype, **packed)
@@ -92,7 +95,7 @@ def test_a_packed_file_is_read(tmp_path):
 
 
 def test_the_file_without_speakers_is_read(tmp_path):
-    write(tmp_path / "shd_test.h5", **{"extra/speaker": None})
+    write(tmp_path / "shd_test.h5", replaced={"extra/speaker": None})
     assert load_shd(tmp_path, "test").speakers == ("",) * 6
 
 
@@ -121,7 +124,7 @@ BAD_SAMPLES = {
 
 @pytest.mark.parametrize(("replaced", "message"), BAD_SAMPLES.values(), ids=BAD_SAMPLES)
 def test_a_bad_sample_is_one_line_and_can_be_left_out(tmp_path, replaced, message):
-    write(tmp_path / "shd_train.h5", **replaced)
+    write(tmp_path / "shd_train.h5", replaced=replaced)
     with pytest.raises(BadInput, match=f"shd_train.h5: sample 3.* {message}") as caught:
         load_shd(tmp_path, "train")
     assert "\n" not in str(caught.value)
@@ -146,7 +149,7 @@ BAD_FILES = {
 
 @pytest.mark.parametrize(("replaced", "message"), BAD_FILES.values(), ids=BAD_FILES)
 def test_another_layout_is_refused(tmp_path, replaced, message):
-    write(tmp_path / "shd_train.h5", **replaced)
+    write(tmp_path / "shd_train.h5", replaced=replaced)
     for skip_bad in (False, True):
         with pytest.raises(BadInput, match=message) as caught:
             load_shd(tmp_path, "train", skip_bad=skip_bad)
@@ -156,7 +159,7 @@ def test_another_layout_is_refused(tmp_path, replaced, message):
 
 
 def test_links_are_not_followed(tmp_path):
-    path = write(tmp_path / "shd_train.h5", labels=None)
+    path = write(tmp_path / "shd_train.h5", replaced={"labels": None})
     write(tmp_path / "other.h5")
     with h5py.File(path, "r+") as file:
         file["labels"] = h5py.ExternalLink("other.h5", "labels")
