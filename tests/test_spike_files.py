@@ -158,6 +158,13 @@ def test_another_layout_is_refused(tmp_path, replaced, message):
         )
 
 
+def test_a_file_of_nothing_is_refused(tmp_path):
+    nothing = {"labels": np.full(6, 9), "extra/keys": np.array([b"null"])}
+    write(tmp_path / "shd_train.h5", replaced=nothing)
+    with pytest.raises(BadInput, match="no sample that can be read; 6 left out: .* and 3 more"):
+        load_shd(tmp_path, "train", skip_bad=True)
+
+
 def test_links_are_not_followed(tmp_path):
     path = write(tmp_path / "shd_train.h5", replaced={"labels": None})
     write(tmp_path / "other.h5")
