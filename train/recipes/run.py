@@ -137,7 +137,7 @@ def train_recipe(
         "lava_samples": 0 if ran is None else len(ran.clips),
         "valid_scores": net.valid_scores,
         "train_seconds": seconds,
-        "parameters": sum(p.numel() for p in net.parameters()),
+        "parameters": sum(p.numel() for p in net.parameters() if p.requires_grad),
         "n_train": len(splits.train),
         "n_valid": len(splits.valid),
         "n_test": len(splits.test),
