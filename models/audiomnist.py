@@ -89,7 +89,9 @@ class SpikingNet(nn.Module):
     3326
     """
 
-    def __init__(self, sizes: tuple[int, ...], slope: float = 5.0, gain: float = 1.0, integrates: bool = False):
+    def __init__(
+        self, sizes: tuple[int, ...], slope: float = 5.0, gain: float = 1.0, integrates: bool = False
+    ):
         super().__init__()
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.layers = nn.ModuleList(_leaky(n, slope) for n in sizes[1:-1])

@@ -1,4 +1,4 @@
-"""Layers through all steps of a batch, from rest: what arrives goes in, what is sent comes out. torch only."""
+"""Layers through all steps of a batch, from rest: what arrives goes in, what is sent comes out."""
 
 import snntorch as snn
 import torch
@@ -10,8 +10,8 @@ from .neurons import Integrator
 class Spiking(nn.Module):
     """Neurons of snnTorch, with or without a loop.
 
-    Per step t: ``a = a_in[t] + dropout(recurrent(s[t - 1]))``, ``s[t], mem = cell(a, mem)``; s is 0 before the
-    first step, in which the bias of the loop counts already.
+    Per step t: ``a = a_in[t] + dropout(recurrent(s[t - 1]))``, ``s[t], mem = cell(a, mem)``. Before the first
+    step s is 0; the bias of the loop counts in it already.
 
     Parameters
     ----------

@@ -40,7 +40,13 @@ class RecurrentNet(nn.Module):
     """
 
     def __init__(
-        self, n_in: int, hidden: int, n_out: int, beta: float = 0.98, dropout: float = 0.5, refractory: int = 0
+        self,
+        n_in: int,
+        hidden: int,
+        n_out: int,
+        beta: float = 0.98,
+        dropout: float = 0.5,
+        refractory: int = 0,
     ):
         super().__init__()
         self.drop = nn.Dropout(dropout)
