@@ -1,0 +1,36 @@
+"""Compiled work shared among as many threads as torch has."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import torch
+
+
+@lru_cache(maxsize=1)
+def _helpers(threads: int) -> ThreadPoolExecutor:
+    """Threads that stay: to start them takes as long as a small run."""
+    return ThreadPoolExecutor(threads, "lavalier-fused")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helpers.cache_clear)  # a fork has none of them
+
+
+def shared(size: int, work: Callable[[int, int], None]) -> None:
+    """Do `work(low, high)` on parts of range(size), one for each thread.
+
+    >>> done = []
+    >>> shared(3, lambda low, high: done.extend(range(low, high)))
+    >>> sorted(done)
+    [0, 1, 2]
+    """
+    threads = max(1, min(torch.get_num_threads(), size))
+    ends = [size * i // threads for i in range(threads + 1)]
+    helping = [_helpers(threads - 1).submit(work, ends[i], ends[i + 1]) for i in range(1, threads)]
+    try:
+        work(ends[0], ends[1])
+    finally:
+        for helper in helping:
+            helper.result()
