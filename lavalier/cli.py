@@ -39,7 +39,7 @@ InputFile = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Recordings {digit}_{speaker}_{index}.wav; default: embedded speech."),
+    typer.Option("--data", help="Recordings {digit}_{speaker}_{index}.wav, or the data of a recipe."),
 ]
 Samples = Annotated[int | None, typer.Option("--samples", help="Take this many, evenly spaced.")]
 Check = Annotated[bool, typer.Option("--check", help="Run the reference too; every value must be equal.")]
@@ -113,7 +113,7 @@ def demo(
 @app.command(no_args_is_help=True)
 @with_policy
 def train(
-    what: Annotated[str, typer.Argument(help="digits, or with --bit-true any NIR graph.")],
+    what: Annotated[str, typer.Argument(help="digits, a recipe, or with --bit-true any NIR graph.")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder; default: runs/ and the name.")
     ] = None,
@@ -132,19 +132,36 @@ def train(
         Path | None, typer.Option("--input", "-i", help="Events x, labels y, x_test, y_test (.npz).")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    variant: Annotated[
+        str | None, typer.Option(help="Of a recipe: its named options, such as published.")
+    ] = None,
+    options: Annotated[Path | None, typer.Option(help="Of a recipe: options (.yaml).")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="OPTION=VALUE of a recipe, as often as wanted.")
+    ] = None,
     *,
     policy: dict,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Train the digits network and take it to integers; or fine-tune a network in them."""
+    """Train the digits network or a recipe and take it to integers; or fine-tune a network in them."""
     _need("torch", "train")
     _need("lightning", "train")
+    from lavalier.train.recipes import names
+
+    if what in names():
+        if bit_true or source or bits or input or policy:
+            raise BadInput(f"{what}: --bit-true, --from, --bits, --input and a policy are not for recipes")
+        _train_recipe(what, out, data, seed, epochs, variant, options, settings or [], force, resume, as_json)
+        return
+    if variant or options or settings:
+        raise BadInput(f"{what}: --variant, --options and --set are for recipes: {', '.join(names())}")
     from lavalier.train.digits import EPOCHS, train_digits
     from lavalier.train.fine_tuning import DIGITS, FINE, train_bit_true
 
     if what != DIGITS and not Path(what).is_file():
-        raise typer.BadParameter(f"{what} is neither a recipe ({DIGITS}) nor a file", param_hint="WHAT")
+        known = ", ".join((DIGITS, *names()))
+        raise typer.BadParameter(f"{what} is neither a recipe ({known}) nor a file", param_hint="WHAT")
     out = Path("runs") / Path(what).stem if out is None else out
     if not bit_true:
         if what != DIGITS or source or bits or input or policy:
@@ -161,6 +178,29 @@ def train(
         what, out, source, data, input, bits or 8, seed, epochs, force, resume, policy=policy
     )
     _print(metrics if as_json else _fine_tuned(metrics, out))
+
+
+def _train_recipe(
+    name: str,
+    out: Path | None,
+    data: Path | None,
+    seed: int,
+    epochs: int | None,
+    variant: str | None,
+    file: Path | None,
+    settings: list[str],
+    force: bool,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    from lavalier.recipes import options_of, run_recipe, to_text
+    from lavalier.train.recipes import load
+
+    out = Path("runs") / name if out is None else out
+    settings = settings if epochs is None else [*settings, f"epochs={epochs}"]
+    chosen = options_of(load(name), variant, file, settings)
+    metrics = run_recipe(name, chosen, out, data, seed, force, resume, _say)
+    _print(metrics if as_json else to_text(metrics, out))
 
 
 @app.command()

@@ -50,12 +50,18 @@ def read_tree(path: Path, root: str, kind: str = "NIR") -> Tree:
     BadInput
         No such file, not HDF5, damaged, too large, or with links; the place in the file is named.
     """
-    _check_format(path, kind)
+    check_format(path, kind)
     return _read(path, root, kind)
 
 
-def _check_format(path: Path, kind: str) -> None:
-    """Look at the bytes before HDF5 does."""
+def check_format(path: Path, kind: str) -> None:
+    """Look at the bytes before HDF5 does.
+
+    Raises
+    ------
+    BadInput
+        No such file, not HDF5, or its store of text and lists would send HDF5 in circles.
+    """
     try:
         if not path.is_file():
             raise BadInput("not a file" if path.exists() else "no such file")

@@ -171,7 +171,7 @@ def test_a_damaged_file_of_samples_is_refused(task, content):
 @pytest.mark.parametrize(
     "words, code, message",
     [
-        (["train", "nothing", "--bit-true"], 2, "nothing is neither a recipe (digits) nor a file"),
+        (["train", "nothing", "--bit-true"], 2, "nothing is neither a recipe (digits"),
         (["train", "GRAPH"], 1, "are for fine-tuning: add --bit-true"),
         (["train", "digits", "--bits", "4"], 1, "are for fine-tuning: add --bit-true"),
         (["train", "GRAPH", "--bit-true", "--from", "GRAPH"], 1, "--from is for digits"),

@@ -23,13 +23,13 @@ from torch import nn
 
 from ..models.readout import decide
 from ..simulate.errors import BadInput
-from .learner import Learner, Settings, Vary
+from .learner import Learner, Settings, Speaking, Vary
 
 CHECKPOINT = "last.ckpt"
 
 
 @contextmanager
-def _one_thread():
+def one_thread():
     """Steps are too small to share: a second thread gains nothing, and stalls on a busy machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -39,7 +39,7 @@ def _one_thread():
         torch.set_num_threads(threads)
 
 
-@_one_thread()
+@one_thread()
 def fit(
     net: nn.Module,
     events: np.ndarray,
@@ -81,24 +81,46 @@ def fit(
         The checkpoint is damaged.
     """
     learner = Learner(net, events, labels, settings, vary)
-    clips = "clips" if vary is None else "augmented clips"
+    run_epochs(learner, learner.n_batches, settings.epochs, folder, progress, clip=5.0)
+    return learner.averaged.eval()
+
+
+def run_epochs(
+    learner: Speaking, n_batches: int, epochs: int, folder: Path, progress: bool, clip: float | None
+) -> None:
+    """Train a learner that draws its own batches, by number; go on from the checkpoint if there is one.
+
+    Parameters
+    ----------
+    learner : Speaking
+        All that decides how it goes on must be in its state_dict, or follow from seed and epoch.
+    n_batches, epochs : int
+        Batches in an epoch; epochs in all.
+    folder, progress
+        As in `fit`.
+    clip : float or None
+        Largest norm of the gradient.
+
+    Raises
+    ------
+    BadInput
+        The checkpoint is damaged.
+    """
     checkpoint = ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False)
     with _quiet():
         trainer = Trainer(
             accelerator="cpu",
             devices=1,
-            max_epochs=settings.epochs,
-            callbacks=[checkpoint, *([Lines(sys.stderr, clips)] if progress else [])],
+            max_epochs=epochs,
+            callbacks=[checkpoint, *([Lines(sys.stderr)] if progress else [])],
             plugins=[AtomicCheckpoints()],
-            gradient_clip_val=5.0,
+            gradient_clip_val=clip,
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             default_root_dir=folder,
         )
-        last = _last(folder)
-        trainer.fit(learner, range(learner.n_batches), ckpt_path=last, weights_only=True)
-    return learner.averaged.eval()
+        trainer.fit(learner, range(n_batches), ckpt_path=_last(folder), weights_only=True)
 
 
 def _last(folder):
@@ -113,7 +135,7 @@ def _last(folder):
     return str(path)
 
 
-@_one_thread()
+@one_thread()
 def classify(net: nn.Module, events: np.ndarray, batch: int = 256) -> np.ndarray:
     """Run a network and read off the classes.
 
@@ -149,19 +171,18 @@ class AtomicCheckpoints(TorchCheckpointIO):
 class Lines(Callback):
     """One line per epoch."""
 
-    def __init__(self, file, clips):
-        self.file, self.clips = file, clips
+    def __init__(self, file):
+        self.file = file
 
     def on_train_epoch_start(self, trainer, pl_module):
         self.start = time.monotonic()
 
     def on_train_epoch_end(self, trainer, pl_module):
-        epoch, epochs = trainer.current_epoch + 1, pl_module.settings.epochs
+        epoch, epochs = trainer.current_epoch + 1, trainer.max_epochs or 0
         seconds = time.monotonic() - self.start
         left = (epochs - epoch) * seconds / 60
         print(
-            f"epoch {epoch:3d}/{epochs}  loss {pl_module.loss:.3f}  {self.clips} right"
-            f" {100 * pl_module.correct:5.1f} %  {seconds:4.1f} s  about {left:.1f} min left",
+            f"epoch {epoch:3d}/{epochs}  {pl_module.said()}  {seconds:4.1f} s  about {left:.1f} min left",
             file=self.file,
             flush=True,
         )

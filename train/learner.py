@@ -42,7 +42,14 @@ class Settings:
     average: float = 0.99
 
 
-class Learner(LightningModule):
+class Speaking(LightningModule):
+    """A learner that says how an epoch went."""
+
+    def said(self) -> str:
+        raise NotImplementedError
+
+
+class Learner(Speaking):
     """A network, its running average, and the data that it learns from.
 
     Batches are numbers: the learner holds the data, and draws their order and variants itself.
@@ -57,6 +64,10 @@ class Learner(LightningModule):
         self.labels = torch.from_numpy(labels)
         self.n_batches = max(1, len(events) // settings.batch)
         self.loss, self.correct = 0.0, 0
+
+    def said(self) -> str:
+        clips = "clips" if self.vary is None else "augmented clips"
+        return f"loss {self.loss:.3f}  {clips} right {100 * self.correct:5.1f} %"
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Adam; the rate rises over a tenth of the run, and falls along a cosine."""

@@ -8,15 +8,15 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 
 from ..models.log_mel import SAMPLE_RATE, check_samples
 from ..simulate.errors import BadInput
 from .clips import Clips, to_clips
+from .data.skipping import Skipping
+from .data.sound_file import read_sound
 
 SPLITS = ("train", "test")
-LOWEST_RATE, HIGHEST_RATE = 1000, 384_000
 LAYOUT = "{digit}_{speaker}_{index}.wav"
 N_TEST = 5  # recordings per digit and speaker that are for the test: index 0 to 4
 _NAME = re.compile(r"(\d)_(.+)_(\d+)\.wav")
@@ -43,21 +43,8 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
         The file is missing, is no sound file, has several channels, is empty or shorter than a
         frame, or holds NaN or infinity.
     """
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, TypeError, ValueError, soundfile.SoundFileError) as error:  # TypeError: headerless .raw
-        what = "not a sound file that can be read" if Path(path).exists() else "no such file"
-        raise BadInput(f"{path}: {what}; give a mono wav file") from error
-    if samples.shape[1] != 1:
-        raise BadInput(f"{path}: {samples.shape[1]} channels; the limit is 1, mix it down first")
-    samples, notes = samples[:, 0], ()
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise BadInput(
-            f"{path}: {rate} Hz; the limits are {LOWEST_RATE} and {HIGHEST_RATE} Hz, resample it first"
-        )
-    if not np.isfinite(samples).all():
-        first = int(np.flatnonzero(~np.isfinite(samples))[0])
-        raise BadInput(f"{path}: sample {first} is {samples[first]}; all must be finite")
+    samples, rate = read_sound(path)
+    notes = ()
     if rate != SAMPLE_RATE and len(samples):
         samples = soxr.resample(samples, rate, SAMPLE_RATE)
         notes = (f"resampled from {rate} Hz to {SAMPLE_RATE} Hz",)
@@ -68,7 +55,7 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
     return samples, notes
 
 
-def load_recordings(directory: str | Path, split: str) -> Clips:
+def load_recordings(directory: str | Path, split: str, skip_bad: bool = False) -> Clips:
     """Read one split of a directory in FSDD's layout, `{digit}_{speaker}_{index}.wav`.
 
     Parameters
@@ -77,6 +64,8 @@ def load_recordings(directory: str | Path, split: str) -> Clips:
         Holds the wav files, or a folder `recordings` that does.
     split : "train" or "test"
         Test is index 0 to 4, train is the rest.
+    skip_bad : bool
+        Leave bad files out, and say so in the notes.
 
     Returns
     -------
@@ -91,18 +80,40 @@ def load_recordings(directory: str | Path, split: str) -> Clips:
 
     Source: Free Spoken Digit Dataset, https://github.com/Jakobovski/free-spoken-digit-dataset
     """
+    return to_clips(*read_recordings(directory, split, skip_bad))
+
+
+def read_recordings(
+    directory: str | Path, split: str, skip_bad: bool = False
+) -> tuple[list[tuple[str, np.ndarray, int]], list[str]]:
+    """Read what `load_recordings` does, before it becomes events: (name, samples, digit) of each, and notes.
+
+    Parameters
+    ----------
+    directory, split, skip_bad
+        As in `load_recordings`.
+
+    Raises
+    ------
+    BadInput
+        As in `load_recordings`.
+    """
     if split not in SPLITS:
         raise BadInput(f"{directory}: split is {split!r}; it must be one of {', '.join(SPLITS)}")
     paths, n_skipped = _find(Path(directory), split)
-    sounds, notes = [], Counter()
+    sounds, notes, skipping = [], Counter(), Skipping(skip_bad)
     for path in paths:
-        samples, said = read_wav(path)
-        notes.update(said)
-        sounds.append((path.name, samples, int(path.name[0])))
+        with skipping.part():
+            samples, said = read_wav(path)
+            notes.update(said)
+            sounds.append((path.name, samples, int(path.name[0])))
+    if not sounds:
+        raise BadInput(f"{directory}: every recording for {split} is bad; {'; '.join(skipping.notes())}")
     counted = [f"{n} of {len(paths)} clips {note}" for note, n in notes.items()]
+    counted += skipping.notes()
     if n_skipped:
         counted.append(f"{n_skipped} wav files left out: not named {LAYOUT}")
-    return to_clips(sounds, counted)
+    return sounds, counted
 
 
 def _find(directory, split):

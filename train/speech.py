@@ -8,6 +8,7 @@ Source: formants of vowels, Peterson and Barney 1952, J. Acoust. Soc. Am. 24(2),
 are set by ear. The physics is in `tract`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,8 @@ class Sound:
     breath: float = 0.0
     noise_hz: float = 2500.0
 
+
+Words = Sequence[tuple[Sound, ...]]
 
 _STOP = Sound((300, 1700, 2500), 0.05, voice=0.0)
 _S = Sound((300, 1700, 2600), 0.10, voice=0.0, breath=0.35, noise_hz=3700)
@@ -82,19 +85,19 @@ class Voice:
     tract: float  # all formants times this: 1 / length of the vocal tract
     breathiness: float
     tilt_db: float  # per octave, above the glottal source's own
-    accent: np.ndarray  # (digits, sounds, 3): formants times this
+    accent: np.ndarray  # (words, sounds, 3): formants times this
 
 
-def _voice(split: str, index: int) -> Voice:
-    """Draw speaker `index` of a split; independent of the seed of the clips."""
-    rng = np.random.default_rng([*split.encode(), index])
+def draw_voice(group: str, index: int, words: Words = DIGITS) -> Voice:
+    """Draw speaker `index` of a group of speakers; independent of the seed of the clips."""
+    rng = np.random.default_rng([*group.encode(), index])
     high = rng.random() < 0.5
     return Voice(
         pitch_hz=rng.uniform(165, 260) if high else rng.uniform(85, 150),
         tract=rng.uniform(1.02, 1.18) if high else rng.uniform(0.92, 1.06),
         breathiness=rng.uniform(0.01, 0.12),
         tilt_db=rng.uniform(-7.0, -1.0),
-        accent=np.exp(rng.normal(0.0, 0.05, (len(DIGITS), 6, 3))),
+        accent=np.exp(rng.normal(0.0, 0.05, (len(words), max(6, *map(len, words)), 3))),
     )
 
 
@@ -128,10 +131,10 @@ def generate(n: int, seed: int, split: str) -> list[tuple[np.ndarray, int]]:
         raise ValueError(f"split is {split!r}; it must be one of {', '.join(VOICES)}")
     if n < 1 or seed < 0:
         raise ValueError(f"n = {n}, seed = {seed}; n must be at least 1, seed at least 0")
-    voices = [_voice(split, index) for index in range(VOICES[split])]
+    voices = [draw_voice(split, index) for index in range(VOICES[split])]
     rng = np.random.default_rng([*b"clips of", *split.encode(), seed])
     labels = rng.permutation(np.arange(n) % len(DIGITS))
-    return [(_speak(rng, label, voices[rng.integers(len(voices))]), int(label)) for label in labels]
+    return [(speak(rng, label, voices[rng.integers(len(voices))]), int(label)) for label in labels]
 
 
 def speech_clips(n: int, seed: int, split: str) -> Clips:
@@ -151,9 +154,25 @@ def speech_clips(n: int, seed: int, split: str) -> Clips:
     return to_clips((f"{split} {i}", samples, label) for i, (samples, label) in enumerate(sounds))
 
 
-def _speak(rng, label, voice):
-    """One digit by one voice: tract, level, background."""
-    formants, voicing, breath, noise_hz = _tracks(rng, label, voice)
+def speak(rng: np.random.Generator, label: int, voice: Voice, words: Words = DIGITS) -> np.ndarray:
+    """Say one word: tract, level, background.
+
+    Parameters
+    ----------
+    rng : Generator
+        Decides tempo, pronunciation, pitch, level and noise.
+    label : int
+        Which of the words.
+    voice : Voice
+        Drawn for these words.
+    words : sequence of tuples of Sound
+        How each is said.
+
+    Returns
+    -------
+    samples : float32 (n,), mono, 8 kHz, -1 to 1
+    """
+    formants, voicing, breath, noise_hz = _tracks(rng, label, voice, words)
     n_samples = len(voicing) * FRAME_STEP
     pulses = glottal_pulses(rng, voice.pitch_hz, n_samples)
     hiss = rng.standard_normal(n_samples)
@@ -168,9 +187,9 @@ def _speak(rng, label, voice):
     return np.clip(level * (speech + noise), -1, 1).astype(np.float32)
 
 
-def _tracks(rng, label, voice):
+def _tracks(rng, label, voice, words):
     """Formants (frames, 4), voicing, breath, friction center (frames,): targets, smoothed."""
-    sounds = DIGITS[label]
+    sounds = words[label]
     accent = voice.accent[label, : len(sounds)] * np.exp(rng.normal(0, 0.03, (len(sounds), 3)))
     seconds = np.array([sound.duration_s for sound in sounds]) * rng.uniform(0.7, 1.35)
     seconds *= rng.uniform(0.75, 1.3, len(sounds))

@@ -1,0 +1,5 @@
+"""What stands between sound or spike files and a network: encoders in NumPy, the same in training and use.
+
+`bins` (spike counts), `mfcc`, `bernoulli` (rates to spikes), `spectrogram`, `samples`, `constant` (a held
+input as a bias). None knows a network, a file or a data set.
+"""

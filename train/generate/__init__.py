@@ -1,0 +1,1 @@
+"""Synthetic data sets, as files in exactly the layout of the real ones: real files drop in. No torch."""

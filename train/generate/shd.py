@@ -1,0 +1,203 @@
+"""Files in the layout of SHD and SSC: words that the embedded speech says, or recordings, heard by `ear`."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ...models.log_mel import SAMPLE_RATE
+from ...simulate.files import atomic
+from ..clips import Clips
+from ..recordings import load_recordings
+from ..speech import draw_voice, speak
+from .ear import hear
+from .words import SHD_WORDS, SSC_WORDS
+
+Progress = Callable[[int, int], None]  # done, total
+MAX_S = 1.37  # SHD's longest; what is longer is cut
+_WORDS = {"shd": SHD_WORDS, "ssc": SSC_WORDS}
+_SPEAKERS = 12  # of SHD
+_TEST_SPEAKERS = (4, 5)  # heard in SHD's test file alone, where four of five samples are theirs
+_CLIPS_PER_SPEAKER = 4  # of SSC, whose speakers are each in one file alone
+SPLITS = {"shd": {"train": 1.0, "test": 0.25}, "ssc": {"train": 1.0, "valid": 0.15, "test": 0.25}}
+N_TRAIN = {"shd": 1600, "ssc": 2100}
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One sound, mono, 8 kHz, before it is heard."""
+
+    samples: np.ndarray
+    label: int
+    speaker: int
+
+
+def write_shd(
+    out: Path, name: str = "shd", n: int | None = None, seed: int = 0, progress: Progress | None = None
+) -> list[Path]:
+    """Write a synthetic SHD or SSC: `{name}_train.h5`, `{name}_test.h5` (and `ssc_valid.h5`).
+
+    SHD: twenty digits, English and German, by twelve speakers of whom two are in the test file alone. SSC:
+    thirty-five words, no speaker in two files.
+
+    Parameters
+    ----------
+    out : Path
+        Folder, made if it is not there.
+    name : "shd" or "ssc"
+        Which set.
+    n : int, 80 or more (shd), 234 or more (ssc)
+        Training samples; a quarter as many are for the test, and 15 % for SSC's validation.
+    seed : int, 0 or more
+        Decides everything but the voices.
+    progress : callable (done, total), optional
+        Called after every sample.
+
+    Returns
+    -------
+    paths : list of Path
+
+    Raises
+    ------
+    ValueError
+        n is too small for every class to be in every file.
+    """
+    classes, words = _WORDS[name]
+    n = N_TRAIN[name] if n is None else n
+    sizes = {split: round(n * share) for split, share in SPLITS[name].items()}
+    if min(sizes.values()) < len(classes):
+        least = int(np.ceil(len(classes) / min(SPLITS[name].values())))
+        raise ValueError(f"n = {n}; {name} has {len(classes)} classes, so at least {least} are needed")
+    total, done, paths = sum(sizes.values()), 0, []
+    for split, size in sizes.items():
+        labels = np.random.default_rng([*name.encode(), *split.encode(), seed]).permutation(size) % len(
+            classes
+        )
+        spoken = (_utterance(name, words, split, seed, i, int(labels[i])) for i in range(size))
+        paths.append(out / f"{name}_{split}.h5")
+        write_heard(paths[-1], classes, spoken, size, seed, _shifted(progress, done, total))
+        done += size
+    return paths
+
+
+def write_shd_from(
+    out: Path, source: Path, n: int | None = None, seed: int = 0, progress: Progress | None = None
+) -> list[Path]:
+    """Write recordings of spoken digits as SHD: its ten classes, `shd_train.h5` and `shd_test.h5`.
+
+    Parameters
+    ----------
+    out : Path
+        Folder, made if it is not there.
+    source : Path
+        Recordings {digit}_{speaker}_{index}.wav; index 0 to 4 are for the test.
+    n : int, optional
+        At most so many training samples, evenly spaced; default: all. The test set is whole.
+    seed, progress
+        As in `write_shd`.
+
+    Raises
+    ------
+    BadInput
+        The recordings are missing or bad.
+    """
+    splits = {split: load_recordings(source, split) for split in ("train", "test")}
+    speakers = sorted({_speaker(name) for clips in splits.values() for name in clips.names})
+    chosen = {
+        "train": _spaced(len(splits["train"].labels), n),
+        "test": _spaced(len(splits["test"].labels), None),
+    }
+    total, done, paths = sum(map(len, chosen.values())), 0, []
+    for split, clips in splits.items():
+        places = chosen[split]
+        paths.append(out / f"shd_{split}.h5")
+        spoken = (_recorded(clips, int(i), speakers) for i in places)
+        write_heard(paths[-1], SHD_WORDS[0][:10], spoken, len(places), seed, _shifted(progress, done, total))
+        done += len(places)
+    return paths
+
+
+def write_heard(
+    path: Path,
+    classes: tuple[str, ...],
+    spoken: Iterable[Utterance],
+    n: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> None:
+    """Let the ear hear utterances, on all cores, and write its spikes as one file in SHD's layout.
+
+    Parameters
+    ----------
+    path : Path
+        File; its folder is made.
+    classes : tuple of str
+        In the order of the labels.
+    spoken : iterable of n utterances
+        In the order of the file.
+    n : int
+        How many there are.
+    seed : int
+        Of the ear; sample i of the file hears with (seed, i).
+    progress : callable (done, total), optional
+        Called after every sample.
+
+    Raises
+    ------
+    BadInput
+        The file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        atomic(path) as temporary,
+        h5py.File(temporary, "w") as file,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        times = file.create_dataset("spikes/times", (n,), h5py.vlen_dtype(np.float16))
+        units = file.create_dataset("spikes/units", (n,), h5py.vlen_dtype(np.uint16))
+        labels, speakers = np.zeros(n, np.uint16), np.zeros(n, np.uint16)
+        heard = pool.map(lambda job: (job[1], _heard(job[1], seed, job[0])), enumerate(spoken))
+        for i, (utterance, (at, of)) in enumerate(heard):
+            times[i], units[i] = at.astype(np.float16), of.astype(np.uint16)
+            labels[i], speakers[i] = utterance.label, utterance.speaker
+            if progress:
+                progress(i + 1, n)
+        file["labels"] = labels
+        file["extra/speaker"] = speakers
+        file["extra/keys"] = np.array([word.encode() for word in classes])
+
+
+def _heard(utterance, seed, i):
+    return hear(utterance.samples[: int(MAX_S * SAMPLE_RATE)], seed * 2**32 + i)
+
+
+def _utterance(name, words, split, seed, i, label):
+    rng = np.random.default_rng([*name.encode(), *split.encode(), seed, i])
+    if name == "ssc":
+        speaker = i // _CLIPS_PER_SPEAKER
+        group = f"ssc {split}"
+    else:
+        others = [s for s in range(_SPEAKERS) if s not in _TEST_SPEAKERS]
+        group = "shd"
+        speaker = int(rng.choice(_TEST_SPEAKERS if split == "test" and rng.random() < 0.8 else others))
+    return Utterance(speak(rng, label, draw_voice(group, speaker, words), words), label, speaker)
+
+
+def _recorded(clips: Clips, i: int, speakers: list[str]) -> Utterance:
+    return Utterance(clips.sounds[i], int(clips.labels[i]), speakers.index(_speaker(clips.names[i])))
+
+
+def _speaker(name):
+    return name.split("_", 1)[1].rsplit("_", 1)[0]
+
+
+def _spaced(size, n):
+    return np.arange(size) if n is None or n >= size else np.linspace(0, size - 1, n).astype(int)
+
+
+def _shifted(progress, done, total):
+    return None if progress is None else lambda i, _: progress(done + i, total)

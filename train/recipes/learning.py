@@ -1,0 +1,164 @@
+"""How a recipe learns: epochs drawn from the seed alone, a score on the validation split after each."""
+
+import copy
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...simulate.errors import BadInput
+from ..fit import one_thread, run_epochs
+from ..learner import Speaking
+from .recipe import Options, Recipe, Split
+
+SCORED = 256  # samples at a time, where nothing is learned
+
+
+@one_thread()
+def learn(
+    recipe: Recipe,
+    net: nn.Module,
+    options: Options,
+    train: Split,
+    valid: Split,
+    seed: int,
+    folder: Path,
+    progress: bool = True,
+) -> nn.Module:
+    """Train a network of a recipe; go on from the checkpoint in `folder` if there is one.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its loss, score and variants of a batch.
+    net : nn.Module
+        Left as it is. Where it has `constrain()`, that is called after every step of the optimizer.
+    options : Options
+        How it learns.
+    train, valid : Split
+        What it learns from; what rates its epochs.
+    seed : int, 0 or more
+        Of order, dropout and variants.
+    folder : path
+        Gets `last.ckpt` after every epoch.
+    progress : bool
+        Print one line per epoch on stderr.
+
+    Returns
+    -------
+    net : nn.Module
+        A trained copy, ready to run; its `valid_scores` holds the score after each epoch.
+
+    Raises
+    ------
+    BadInput
+        The checkpoint is damaged, or there is nothing to learn from.
+    """
+    if not len(train) or not len(valid):
+        raise BadInput(f"{recipe.name}: {len(train)} samples to learn from, {len(valid)} to validate on")
+    learner = RecipeLearner(recipe, net, options, train, valid, seed)
+    run_epochs(learner, learner.n_batches, options.epochs, folder, progress, options.clip)
+    trained = learner.best if options.keep == "best" else learner.net
+    trained.valid_scores = learner.scores[: options.epochs].tolist()  # type: ignore[assignment]
+    return trained.eval()
+
+
+@one_thread()
+def outputs(net: nn.Module, x: np.ndarray, batch: int = SCORED) -> np.ndarray:
+    """Run a network on all samples, a few at a time.
+
+    Parameters
+    ----------
+    net : nn.Module
+        Is put into evaluation mode.
+    x : array (n, steps, *shape)
+        As in a split.
+    batch : int
+        Samples at a time.
+
+    Returns
+    -------
+    output : float32 (n, steps, n_out)
+    """
+    net.eval()
+    with torch.no_grad():
+        return np.concatenate([net(part.float()).numpy() for part in torch.from_numpy(x).split(batch)])
+
+
+class RecipeLearner(Speaking):
+    """A network of a recipe, the best of its epochs, and the data that it learns from.
+
+    What the next epoch depends on is in buffers, so that a checkpoint holds it.
+    """
+
+    scores: torch.Tensor
+    share: torch.Tensor
+    waited: torch.Tensor
+
+    def __init__(self, recipe: Recipe, net: nn.Module, options: Options, train: Split, valid: Split, seed):
+        super().__init__()
+        self.recipe, self.options, self.valid, self.seed = recipe, options, valid, seed
+        self.net = copy.deepcopy(net)
+        self.best = copy.deepcopy(net).requires_grad_(False)
+        self.x, self.y = torch.from_numpy(train.x), torch.from_numpy(train.y)
+        self.n_batches = max(1, len(self.x) // options.batch)
+        self.register_buffer("scores", torch.full((options.epochs,), -math.inf, dtype=torch.float64))
+        self.register_buffer("share", torch.ones((), dtype=torch.float64))  # of the learning rate
+        self.register_buffer("waited", torch.zeros((), dtype=torch.int64))  # epochs without a better score
+        self.loss = 0.0
+
+    def said(self) -> str:
+        score = self.recipe.scale * float(self.scores[self.current_epoch])
+        return f"loss {self.loss:.3f}  valid {self.recipe.metric} {score:.2f} {self.recipe.unit}"
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.net.parameters(), lr=self.options.learning_rate)
+
+    def on_train_epoch_start(self):
+        drawn = self.seed * 1_000_003 + self.current_epoch
+        torch.manual_seed(drawn)  # dropout
+        self.generator = torch.Generator().manual_seed(drawn)
+        self.order = torch.randperm(len(self.x), generator=self.generator)
+        self.loss = 0.0
+
+    def on_train_batch_start(self, batch, batch_idx):
+        share = float(self.share)
+        if self.options.schedule == "cosine":
+            done = (self.current_epoch + batch_idx / self.n_batches) / self.options.epochs
+            share = 0.5 + 0.5 * math.cos(math.pi * done)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = self.options.learning_rate * share
+
+    def training_step(self, batch, batch_idx):
+        chosen = self.order[batch * self.options.batch : (batch + 1) * self.options.batch]
+        x = self.x[chosen].float()
+        if self.recipe.vary is not None:
+            x = self.recipe.vary(x, self.generator, self.options)
+        loss = self.recipe.loss(self.net(x), self.y[chosen])
+        if not torch.isfinite(loss):
+            raise BadInput(
+                f"{self.recipe.name}: the loss is {loss.item()} in epoch {self.current_epoch + 1}, batch "
+                f"{batch_idx + 1}; a smaller learning_rate or a clip may help"
+            )
+        self.loss += loss.item() / self.n_batches
+        return loss
+
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        if hasattr(self.net, "constrain"):
+            with torch.no_grad():
+                self.net.constrain()  # type: ignore[operator]
+
+    def on_train_epoch_end(self):
+        score = self.recipe.score(outputs(self.net, self.valid.x), self.valid.y)
+        self.net.train()
+        if score > float(self.scores.max()):
+            self.best.load_state_dict(self.net.state_dict())
+            self.waited.zero_()
+        else:
+            self.waited += 1
+        self.scores[self.current_epoch] = score
+        if self.options.schedule == "plateau" and int(self.waited) > self.options.patience:
+            self.share *= self.options.factor
+            self.waited.zero_()
