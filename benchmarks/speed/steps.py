@@ -132,10 +132,14 @@ def _times(given: Case, name: str, end: str, goal: float, products: str | None) 
     for title, (one, two) in zip(("snnTorch", "the products"), (loop, *bare), strict=False):
         check_undisturbed(title, one, two)
     for n, mine, theirs in zip((1, 2), ours, loop, strict=True):
-        unit = f"times faster than snnTorch's loop, {n} threads each, {1e3 * median(mine):.0f} ms, {given.words}"
+        unit = (
+            f"times faster than snnTorch's loop, {n} threads each, {1e3 * median(mine):.0f} ms, {given.words}"
+        )
         yield ratio(f"{name}{end}.{n}_thread{'s' * (n > 1)}", mine, theirs, unit, goal)
     best = [min(pair, key=median) for pair in (ours, loop, *bare)]
-    unit = f"times faster than snnTorch's loop, one training step, each with its better threads, {given.words}"
+    unit = (
+        f"times faster than snnTorch's loop, one training step, each with its better threads, {given.words}"
+    )
     yield ratio(f"{name}{end}", best[0], best[1], unit, goal)
     if products:
         for n, mine, theirs in zip((1, 2), ours, bare[0], strict=True):
@@ -177,11 +181,13 @@ def gradient_error(data: Path | None) -> Iterator[Figure]:
                 pairs.append(_error(case(sizes, recurrent, density), dtype))
     nets = f"{'-'.join(map(str, SIZES))} and recurrent {'-'.join(map(str, RECURRENT))}, inputs at 5 and 2 %"
     for dtype, end, goal in ((torch.float32, "", 1e-5), (torch.float64, ".float64", 1e-9)):
-        unit = f"norm of the difference from snnTorch's gradients over their norm, the largest of any parameter, {nets}"
+        unit = f"norm of the difference from snnTorch's gradients over their norm, worst parameter, {nets}"
         worst = max(error for error, _ in found[dtype])
         yield point(f"train.gradient_error{end}", worst, unit, goal, "lower")
         share = max(share for _, share in found[dtype])
-        unit = f"share of spikes that differ from snnTorch's, samples with any left out of the gradients, {nets}"
+        unit = (
+            f"share of spikes that differ from snnTorch's, samples with any left out of the gradients, {nets}"
+        )
         yield point(f"train.gradient_error.spikes{end}", share, unit, None, "lower")
 
 
