@@ -164,48 +164,99 @@ def retreat(
         Steps.
     """
     n = mem.shape[2]
-    one, none, half = rates.dtype.type(1), rates.dtype.type(0), rates.dtype.type(0.5)
-    quarter = rates.dtype.type(np.pi / 2)
-    forgets, wipes, drops, clears = rates
-    rest, once = np.zeros(n, mem.dtype), after.size > 0
+    rest, once, wide = np.zeros(n, mem.dtype), after.size > 0, alpha.size > 0
     h, from_s, nowhere = np.empty(n, mem.dtype), np.empty(n, mem.dtype), np.zeros((3, n), mem.dtype)
     for b in range(low, high):
         wanted = sums[b] if sums.size else nowhere
-        back, back_syn = later[b], later_syn[b] if alpha.size else rest
+        back, back_syn = later[b], later_syn[b]
         for t in range(top - 1, bottom - 1, -1):
-            m, ga_t = mem[b, t], ga[b, t]
-            last = rest if t == 0 else (after if once else mem)[b, t - 1]
+            m, last = mem[b, t], rest if t == 0 else (after if once else mem)[b, t - 1]
             if surrogate == FAST_SIGMOID:
-                for j in range(n):
-                    far = one + steepness * abs(m[j] - threshold[j])
-                    h[j] = one / (far * far)
+                _fast_sigmoid(m, threshold, steepness, h)
             elif surrogate == ATAN:
-                for j in range(n):
-                    far = quarter * steepness * (m[j] - threshold[j])
-                    h[j] = half * steepness / (one + far * far)
+                _atan(m, threshold, steepness, h)
             else:
                 h[:] = slopes[b, t]
-            from_s[:] = gs[b, t] if gs.size else rest
-            if returned.size:
-                from_s += returned[b]
+            if gs.size and returned.size:
+                _sum(gs[b, t], returned[b], from_s)
+            else:
+                from_s[:] = gs[b, t] if gs.size else (returned[b] if returned.size else rest)
             if gm.size:
-                back += gm[b, t]
-            for j in range(n):
-                r = one if last[j] > threshold[j] else none
-                due = ((one if m[j] > threshold[j] else none) - r) if once else none
-                now = one if once else none
-                taken = drops * threshold[j] + clears * m[j]
-                spike = h[j] * (from_s[j] - now * taken * back[j])
-                total = back[j] * (one - due * clears) + spike
-                kept = total * (one - r * wipes)
-                held = last[j] * (one - r * forgets)
-                wanted[0, j] += kept * held
-                wanted[2, j] -= spike + drops * (due * back[j] + r * total)
-                ga_t[j] = kept
-                back[j] = beta[j] * kept * (one - r * forgets)
-            if alpha.size:
+                _add(gm[b, t], back)
+            if once:
+                _undo_reset(m, last, h, from_s, threshold, rates, back, wanted[2])
+            else:
+                _add_times(h, from_s, back, wanted[2])
+            _undo_step(last, beta, threshold, rates, ga[b, t], back, wanted[0], wanted[2])
+            if wide:
                 before = rest if t == 0 or not syn.size else syn[b, t - 1]
-                for j in range(n):
-                    ga_t[j] += back_syn[j]
-                    wanted[1, j] += ga_t[j] * before[j]
-                    back_syn[j] = alpha[j] * ga_t[j]
+                _undo_charge(before, alpha, ga[b, t], back_syn, wanted[1])
+
+
+@inlined
+def _fast_sigmoid(m, threshold, steepness, h):
+    one = h.dtype.type(1)
+    for j in range(h.size):
+        far = one + steepness * abs(m[j] - threshold[j])
+        h[j] = one / (far * far)
+
+
+@inlined
+def _atan(m, threshold, steepness, h):
+    one, scale = h.dtype.type(1), h.dtype.type(np.pi / 2) * steepness
+    for j in range(h.size):
+        far = scale * (m[j] - threshold[j])
+        h[j] = h.dtype.type(0.5) * steepness / (one + far * far)
+
+
+@inlined
+def _sum(x, y, to):
+    for j in range(to.size):
+        to[j] = x[j] + y[j]
+
+
+@inlined
+def _add(x, to):
+    for j in range(to.size):
+        to[j] += x[j]
+
+
+@inlined
+def _add_times(h, from_s, back, from_threshold):
+    for j in range(back.size):
+        spike = h[j] * from_s[j]
+        back[j] += spike
+        from_threshold[j] -= spike
+
+
+@inlined
+def _undo_reset(m, last, h, from_s, threshold, rates, back, from_threshold):
+    one, none = rates.dtype.type(1), rates.dtype.type(0)
+    _, _, drops, clears = rates
+    for j in range(back.size):
+        due = (one if m[j] > threshold[j] else none) - (one if last[j] > threshold[j] else none)
+        spike = h[j] * (from_s[j] - (drops * threshold[j] + clears * m[j]) * back[j])
+        from_threshold[j] -= spike + drops * due * back[j]
+        back[j] = back[j] * (one - due * clears) + spike
+
+
+@inlined
+def _undo_step(last, beta, threshold, rates, ga, back, from_beta, from_threshold):
+    one, none = rates.dtype.type(1), rates.dtype.type(0)
+    forgets, wipes, drops, _ = rates
+    for j in range(back.size):
+        r = one if last[j] > threshold[j] else none
+        kept, keeps = back[j] * (one - r * wipes), one - r * forgets
+        from_beta[j] += kept * last[j] * keeps
+        from_threshold[j] -= drops * r * back[j]
+        ga[j] = kept
+        back[j] = beta[j] * kept * keeps
+
+
+@inlined
+def _undo_charge(before, alpha, ga, back_syn, from_alpha):
+    for j in range(ga.size):
+        total = ga[j] + back_syn[j]
+        ga[j] = total
+        from_alpha[j] += total * before[j]
+        back_syn[j] = alpha[j] * total

@@ -7,6 +7,7 @@ import torch
 
 from .events import CACHE, LANES, found
 from .kernels import advance, retreat
+from .room import room
 from .surrogates import GIVEN, Surrogate, slopes
 from .synapses import weight_gradient
 from .threads import shared
@@ -114,9 +115,9 @@ class _Steps(torch.autograd.Function):
         # whoever made a_in has no more use for it, so autograd need not know
         a_in = a_in.detach()
         mem, kept = a_in.numpy(), steps if ctx.needs_input_grad[3] else 1
-        spikes = torch.empty_like(a_in)
-        syn = None if alpha is None else a_in.new_empty(batch, kept, n)
-        after = torch.empty_like(a_in) if form.at_once else None
+        spikes = room(a_in.shape, a_in)
+        syn = None if alpha is None else room((batch, kept, n), a_in)
+        after = room(a_in.shape, a_in) if form.at_once else None
         given = *_arrays(mem, 1, beta, alpha, threshold), form.rates(mem.dtype.type)
         (onward,) = _arrays(mem, 2, None if weights is None else weights.t())
         block = max(1, CACHE // (LANES * n * mem.itemsize)) * LANES
@@ -132,7 +133,7 @@ class _Steps(torch.autograd.Function):
     def backward(ctx, gs, *gms):
         mem, after, syn, beta, threshold, alpha, weights = ctx.saved_tensors
         batch, steps, n = mem.shape
-        mask, ga, sums = ctx.mask, torch.empty_like(mem), None
+        mask, ga, sums = ctx.mask, room(mem.shape, mem), None
         if any(ctx.needs_input_grad[1:4]):
             sums = mem.new_zeros(batch, 3, n)
         surrogate = ctx.form.surrogate

@@ -70,9 +70,12 @@ class Fused:
     def prepare(self, x: torch.Tensor) -> None:
         """Make the plan, and compare it with the module on the most active steps of some samples.
 
-        The first call does it.
+        The first call does it. Random numbers are left as they are.
         """
-        few = _example(x)
+        with torch.random.fork_rng(devices=[]):
+            self._prepare(_example(x))
+
+    def _prepare(self, few: torch.Tensor) -> None:
         try:
             self._plan = plan_of(self.module, few)
         except LavalierError as error:

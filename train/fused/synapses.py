@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional
 
 from .events import Events, found, product, turned
+from .room import room
 
 DENSE = 0.2  # share of entries from which a dense product is faster
 
@@ -13,8 +14,8 @@ class _Sparse(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, weight, bias, events):
-        rows, n_out = len(x), len(weight)
-        out = weight.new_zeros(rows, n_out) if bias is None else bias.expand(rows, -1).contiguous()
+        out = room((len(x), len(weight)), weight)
+        out[:] = 0 if bias is None else bias
         product(events, weight.t().contiguous().numpy(), out.numpy())
         ctx.events = events
         ctx.save_for_backward(weight)
@@ -25,7 +26,7 @@ class _Sparse(torch.autograd.Function):
     def backward(ctx, g):
         (weight,), g = ctx.saved_tensors, g.contiguous()
         x_wants, weight_wants, bias_wants, _ = ctx.needs_input_grad
-        gx = g @ weight if x_wants else None
+        gx = torch.mm(g, weight, out=room((len(g), weight.shape[1]), g)) if x_wants else None
         gw = weight_gradient(ctx.events, g) if weight_wants else None
         return gx, gw, g.sum(0) if bias_wants else None, None
 
@@ -44,7 +45,7 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> 
     >>> linear(x, torch.arange(6.0)[None], torch.ones(1))
     tensor([[3.]])
     """
-    events = found(x.detach().contiguous().numpy(), weight.detach().numpy().dtype)
-    if events.density > DENSE:
+    events = found(x.detach().contiguous().numpy(), weight.detach().numpy().dtype, DENSE)
+    if events is None:
         return functional.linear(x.to(weight.dtype), weight, bias)
     return _Sparse.apply(x, weight, bias, events)  # type: ignore[return-value]
