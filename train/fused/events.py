@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...simulate.compiled import inlined, kernel
+from ...simulate.unchecked import window
 from .threads import shared
 
 CACHE = 2**20  # bytes of dense rows that stay in a core's second cache while they are summed
@@ -20,7 +21,8 @@ class Events(NamedTuple):
     starts, ends : int64 (rows)
         Where the entries of a row are.
     columns : int32 (room)
-    values : float (room)
+    values : float (room), or nothing
+        1 where there are none.
     n_columns : int
     """
 
@@ -29,6 +31,22 @@ class Events(NamedTuple):
     columns: np.ndarray
     values: np.ndarray
     n_columns: int
+
+    def rows(self, low: int, high: int) -> "Events":
+        """Return some of the rows."""
+        return self._replace(starts=self.starts[low:high], ends=self.ends[low:high])
+
+    @property
+    def density(self) -> float:
+        """Share of the entries that are not zero."""
+        return (self.ends - self.starts).sum() / max(1, len(self.starts) * self.n_columns)
+
+
+def dense(events: Events, dtype: np.dtype) -> np.ndarray:
+    """Return the matrix with its zeros."""
+    out = np.zeros((len(events.starts), events.n_columns), dtype)
+    spread(*events[:4], out)
+    return out
 
 
 def found(x: np.ndarray, dtype: np.dtype | None = None, most: float = 1.0) -> Events | None:
@@ -60,7 +78,8 @@ def turned(events: Events) -> Events:
     """Return the same matrix with rows for columns, in the order of the rows."""
     starts, ends = np.zeros(events.n_columns, np.int64), np.zeros(events.n_columns, np.int64)
     size = int((events.ends - events.starts).sum())
-    columns, values = np.empty(size, np.int32), np.empty(size, events.values.dtype)
+    columns = np.empty(size, np.int32)
+    values = np.empty(size if events.values.size else 0, events.values.dtype)
     turn(*events[:4], starts, ends, columns, values)
     return Events(starts, ends, columns, values, len(events.starts))
 
@@ -75,11 +94,16 @@ def product(events: Events, dense: np.ndarray, out: np.ndarray) -> None:
     dense, out : float
         Whole rows lie together.
     """
-    rows, n = out.shape
+    shared(len(out), lambda low, high: add_product(events, dense, out, low, high))
+
+
+def add_product(events: Events, dense: np.ndarray, out: np.ndarray, low: int, high: int) -> None:
+    """As `product`, some of the rows, in this thread."""
+    n = out.shape[1]
     width = CACHE // (dense.itemsize * max(1, len(dense))) // LANES * LANES
     width = min(n, width if width >= NARROW else n)
     each = max(1, CACHE // (dense.itemsize * width))
-    shared(rows, lambda low, high: accumulate(*events[:4], dense, out, width, each, low, high))
+    accumulate(*events[:4], dense, out, width, each, low, high)
 
 
 @kernel
@@ -104,6 +128,14 @@ def collect(x, width, starts, ends, columns, values, low, high):
 
 
 @kernel
+def spread(starts, ends, columns, values, out):
+    """Write entries into a matrix of zeros."""
+    for row in range(starts.size):
+        for k in range(starts[row], ends[row]):
+            out[row, columns[k]] = values[k] if values.size else 1
+
+
+@kernel
 def turn(starts, ends, columns, values, turned_starts, turned_ends, turned_columns, turned_values):
     """Sort entries by column; `turned_starts` and `turned_ends` hold zeros before."""
     for row in range(starts.size):
@@ -117,27 +149,36 @@ def turn(starts, ends, columns, values, turned_starts, turned_ends, turned_colum
     for row in range(starts.size):
         for k in range(starts[row], ends[row]):
             at = turned_ends[columns[k]]
-            turned_columns[at], turned_values[at] = row, values[k]
+            turned_columns[at] = row
+            if values.size:
+                turned_values[at] = values[k]
             turned_ends[columns[k]] = at + 1
 
 
 @kernel
 def accumulate(starts, ends, columns, values, dense, out, width, each, low, high):
     """Add rows of `dense` to some rows of `out`, in blocks of `width` columns and `each` rows of `dense`."""
-    n, at = dense.shape[1], np.empty(high - low, np.int64)
+    n, at, one = dense.shape[1], np.empty(high - low, np.int64), dense.dtype.type(1)
+    weighted = values.size > 0
     for begin in range(0, n, width):
-        end = min(begin + width, n)
+        size = min(width, n - begin)
         at[:] = starts[low:high]
         for limit in range(each, dense.shape[0] + each, each):
             for row in range(low, high):
-                k, last, total = at[row - low], ends[row], out[row, begin:end]
+                k, last, total = at[row - low], ends[row], window(out, row * n + begin, size)
                 while k + 4 <= last and columns[k + 3] < limit:
-                    d0, d1 = dense[columns[k], begin:end], dense[columns[k + 1], begin:end]
-                    d2, d3 = dense[columns[k + 2], begin:end], dense[columns[k + 3], begin:end]
-                    _add_four(values[k], values[k + 1], values[k + 2], values[k + 3], d0, d1, d2, d3, total)
+                    d0 = window(dense, columns[k] * n + begin, size)
+                    d1 = window(dense, columns[k + 1] * n + begin, size)
+                    d2 = window(dense, columns[k + 2] * n + begin, size)
+                    d3 = window(dense, columns[k + 3] * n + begin, size)
+                    if weighted:
+                        v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
+                        _add_four(v0, v1, v2, v3, d0, d1, d2, d3, total)
+                    else:
+                        _add_four(one, one, one, one, d0, d1, d2, d3, total)
                     k += 4
                 while k < last and columns[k] < limit:
-                    _add_one(values[k], dense[columns[k], begin:end], total)
+                    _add_one(values[k] if weighted else one, window(dense, columns[k] * n + begin, size), total)
                     k += 1
                 at[row - low] = k
 
