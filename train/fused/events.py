@@ -6,6 +6,7 @@ import numpy as np
 
 from ...simulate.compiled import inlined, kernel
 from ...simulate.unchecked import window
+from .compress import places_not_zero
 from .threads import shared
 
 CACHE = 2**20  # bytes of dense rows that stay in a core's second cache while they are summed
@@ -110,12 +111,9 @@ def add_product(events: Events, dense: np.ndarray, out: np.ndarray, low: int, hi
 def collect(x, width, starts, ends, columns, values, low, high):
     """Write the entries of some rows, as many as `width` in a row on average; False if there are more."""
     n, at, limit = x.shape[1], low * width, high * width
-    here = np.empty(n + 1, np.int32)
+    here = np.empty(n, np.int32)
     for row in range(low, high):
-        count = 0
-        for column in range(n):
-            here[count] = column
-            count += x[row, column] != 0
+        count = places_not_zero(window(x, row * n, n), here, 0)
         if at + count > limit:
             return False
         starts[row] = at

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...simulate.compiled import inlined, kernel
 from ...simulate.unchecked import window
+from .compress import places_above
 from .surrogates import ATAN, FAST_SIGMOID
 
 
@@ -68,7 +69,7 @@ def advance(
                 if spikes.size:
                     _spikes(m, threshold, window(spikes, at, n))
                 starts[row] = ends[row - 1] if t else at
-                ends[row] = _found(m, threshold, fired, starts[row])
+                ends[row] = places_above(m, threshold, fired, starts[row])
 
 
 @inlined
@@ -107,14 +108,6 @@ def _reset(last, m, threshold, rates, after):
     for j in range(m.size):
         due = (one if m[j] > threshold[j] else none) - (one if last[j] > threshold[j] else none)
         after[j] = m[j] - due * (drops * threshold[j] + clears * m[j])
-
-
-@inlined
-def _found(m, threshold, fired, at):
-    for j in range(m.size):
-        fired[at] = j
-        at += m[j] > threshold[j]
-    return at
 
 
 @inlined
