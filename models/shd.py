@@ -91,14 +91,12 @@ class SscNet(nn.Module):
     ):
         super().__init__()
         n1, n2 = first
-        drop = nn.Dropout(dropout)
-        first_nonlinear, second_nonlinear = (
-            (_leaky(beta), _leaky(beta)) if spiking else (nn.ReLU(), nn.ReLU())
-        )
-        # the original drops out before the ReLU
-        self.first = nn.Sequential(
-            nn.Linear(n_in, n1), drop, first_nonlinear, nn.Linear(n1, n2), drop, second_nonlinear
-        )
+        layers = [
+            layer
+            for a, b in ((n_in, n1), (n1, n2))  # the original drops out before the ReLU
+            for layer in (nn.Linear(a, b), nn.Dropout(dropout), _leaky(beta) if spiking else nn.ReLU())
+        ]
+        self.first = nn.Sequential(*layers)
         self.chip = RecurrentNet(n2, hidden, n_out, beta, dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

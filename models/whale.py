@@ -6,6 +6,7 @@ constant current.
 Source: IRENav, slides at CAID 2025; no code was published.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import snntorch as snn
@@ -43,10 +44,12 @@ class WhaleNet(nn.Module):
         self.steps = steps
         self.host = nn.Linear(*sizes[:2])
         self.chip = ChipPart(sizes[1:], beta, learns)
+        self.run_chip: Callable[[torch.Tensor], torch.Tensor] | None = None  # in place of `chip`, in training
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Numbers float (batch, 1, n_in) to spikes (batch, steps, 2)."""
-        return self.chip(self.host(x).expand(-1, self.steps, -1))
+        run = self.chip if self.run_chip is None else self.run_chip
+        return run(self.host(x).expand(-1, self.steps, -1))
 
     @torch.no_grad()
     def constrain(self) -> None:

@@ -44,8 +44,6 @@ class AudioMnistOptions(Options):
         sigmoid as published: it cannot be exported.
     slope, gain
         As in `SpikingNet`.
-    readout : "sum" or "membrane"
-        Of spikes, as published; or the membrane of neurons that do not spike.
     steps_per_frame : int
         For which a frame of 12.5 ms is held; 10 as published.
     encodings : int
@@ -68,7 +66,6 @@ class AudioMnistOptions(Options):
     spike: Literal["hard", "sigmoid"] = "hard"
     slope: float = Field(5.0, gt=0)
     gain: float = Field(2.0, gt=0)
-    readout: Literal["sum", "membrane"] = "sum"
     steps_per_frame: int = Field(10, ge=1)
     encodings: int = Field(2, ge=1)
     encoding: int = Field(0, ge=0)
@@ -129,7 +126,7 @@ def network(options: AudioMnistOptions) -> nn.Module:
     sizes = (N_MFCC, *options.hidden, 10)
     if options.spike == "sigmoid":
         return soft_net(sizes)
-    return SpikingNet(sizes, options.slope, options.gain, options.readout == "membrane")
+    return SpikingNet(sizes, options.slope, options.gain)
 
 
 def loss(output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

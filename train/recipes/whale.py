@@ -14,13 +14,10 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from ...export.to_modules.neurons import Neuron
 from ...models.front_ends.constant import held, input_current
 from ...models.front_ends.samples import raw_samples
 from ...models.front_ends.spectrogram import spectrogram
 from ...models.whale import WhaleNet, whale_ann
-from ...simulate.cells import Dynamics
-from ...simulate.policy import Policy
 from ..data.labeled import Labeled
 from ..data.whales import RATE_HZ, load_whales, whale_splits
 from .generated import generated
@@ -125,23 +122,19 @@ def network(n_in, options: WhaleOptions) -> nn.Module:
 
 
 class _Injected(nn.Module):
-    """The part on the chip, from currents that were shifted to begin at 0."""
+    """The part on the chip, from currents (batch, steps, n, 1) that were shifted to begin at 0."""
 
-    def __init__(self, net: WhaleNet, shift: np.ndarray) -> None:
+    def __init__(self, net: WhaleNet, low: np.ndarray) -> None:
         super().__init__()
-        first, one = net.chip.layers[0], np.ones(len(shift))
-        beta = float(first.cell.beta)  # type: ignore[union-attr, arg-type]
-        # what was taken from the current is a leak of the neuron: no product with a matrix of one diagonal
-        dynamics = Dynamics(None, one, beta * one, one, shift, one, 0 * one)
-        self.first = Neuron(dynamics, Policy(reset="subtract-delayed"))
-        self.linears, self.layers = net.chip.linears, net.chip.layers[1:]
+        # one weight and one bias a neuron: what was taken from a current comes back as a bias
+        self.shift = nn.Conv1d(len(low), len(low), 1, groups=len(low))
+        self.shift.weight.data.fill_(1)
+        self.shift.bias.data = torch.from_numpy(low)  # type: ignore[union-attr]
+        self.flat = nn.Flatten()
+        self.chip = net.chip
 
     def forward(self, current: torch.Tensor) -> torch.Tensor:
-        self.first.reset_mem()
-        spikes = torch.stack([self.first(i) for i in current.unbind(1)], 1)
-        for linear, layer in zip(self.linears, self.layers, strict=True):
-            spikes = layer(linear(spikes))
-        return spikes
+        return self.chip(torch.stack([self.flat(self.shift(i)) for i in current.unbind(1)], 1))
 
 
 def on_chip(net: nn.Module, x: np.ndarray) -> OnChip:
@@ -156,7 +149,7 @@ def on_chip(net: nn.Module, x: np.ndarray) -> OnChip:
     low = seen.min(0) - 0.25 * np.ptp(seen, axis=0)  # room for what calibration did not see
 
     def encode(x: np.ndarray) -> np.ndarray:
-        return held(np.maximum(current(x) - low, 0), net.steps)
+        return held(np.maximum(current(x) - low, 0), net.steps)[..., None]
 
     return OnChip(_Injected(net, low), encode, CURRENT_BITS, {"multiply-adds": float(weight.size)})
 
