@@ -1,4 +1,4 @@
-"""Products with matrices that are mostly zeros: the few entries of each row, and the dense rows they stand for."""
+"""Products with matrices that are mostly zeros, entry by entry."""
 
 from typing import NamedTuple
 
@@ -63,16 +63,17 @@ def product(events: Events, dense: np.ndarray, out: np.ndarray) -> None:
     Parameters
     ----------
     events : Events
+        The matrix.
     dense, out : float
         Whole rows lie together.
     """
     rows, n = out.shape
-    width = dense.itemsize * LANES
-    columns = max(1, min(-(-n // LANES), CACHE // (width * max(1, len(dense))))) * LANES
-    if columns < n and columns * len(dense) * dense.itemsize > CACHE:  # too many rows for any block of columns
+    blocks = CACHE // (dense.itemsize * LANES * max(1, len(dense)))
+    columns = LANES * max(1, min(-(-n // LANES), blocks))
+    if columns * len(dense) * dense.itemsize > CACHE:  # too many rows for any block of columns
         columns = n
-    each = max(1, CACHE // (dense.itemsize * min(columns, n)))
-    shared(rows, lambda low, high: accumulate(*events[:3], dense, out, min(columns, n), each, low, high))
+    width, each = min(columns, n), max(1, CACHE // (dense.itemsize * min(columns, n)))
+    shared(rows, lambda low, high: accumulate(*events[:3], dense, out, width, each, low, high))
 
 
 @kernel

@@ -1,6 +1,6 @@
 """Compiled time in floats: all steps of a layer of neurons, and the way back for its gradients.
 
-The arithmetic is that of `neurons.Form`. Samples `low` to `high` are run, so that threads can share a batch.
+The arithmetic is that of `layer.Form`. Samples `low` to `high` are run, so that threads can share a batch.
 """
 
 import numpy as np
@@ -18,10 +18,11 @@ def advance(a_in, beta, alpha, threshold, rates, weights, block, mask, syn, afte
     a_in : float (batch, steps, n)
         What arrives; replaced by the membranes, before a reset that acts at once.
     beta, threshold : float (n)
+        As in `layer.Neurons`.
     alpha : float (n), or nothing
         Of neurons with a synaptic current.
     rates : float (4)
-        Of a reset: `neurons.Form.rates`.
+        Of a reset: `layer.Form.rates`.
     weights : float (n, n), or nothing
         From neuron (row) to neuron, one step later.
     block : int
@@ -149,6 +150,8 @@ def retreat(
         Gradient that the spikes of step `top` - 1 get from the recurrent weights.
     slopes : float (batch, steps, n), or nothing
         Derivatives of spikes, where `surrogate` is neither FAST_SIGMOID nor ATAN.
+    surrogate : int
+        By its number.
     steepness : float
         Of the surrogate.
     ga : float (batch, steps, n)
@@ -157,6 +160,8 @@ def retreat(
         Gradients that membranes and currents get from the step after; replaced by those from `bottom`.
     sums : float (batch, 3, n), or nothing
         Gradients of beta, alpha and threshold are added.
+    top, bottom : int
+        Steps.
     """
     n = mem.shape[2]
     one, none, half = rates.dtype.type(1), rates.dtype.type(0), rates.dtype.type(0.5)

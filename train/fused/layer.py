@@ -51,7 +51,9 @@ class Form(NamedTuple):
     def rates(self, dtype: type) -> np.ndarray:
         """Return what the kernels multiply with: forgets, wipes, drops, and clears at once."""
         clears = self.at_once and self.reset != "drops"
-        return np.array([self.reset == "forgets", self.reset == "wipes", self.reset == "drops", clears], dtype)
+        return np.array(
+            [self.reset == "forgets", self.reset == "wipes", self.reset == "drops", clears], dtype
+        )
 
 
 class Neurons(NamedTuple):
@@ -82,7 +84,9 @@ def run(
     a_in : float (batch, steps, n)
         What arrives; its memory is used for the result.
     neurons : Neurons
+        Parameters.
     form : Form
+        What a step is.
     mask : float (batch, steps, n), optional
         What the recurrent weights bring is multiplied with it.
 

@@ -1,4 +1,4 @@
-"""What a module does with its layers, found out on an example: an order in which each runs all steps at once."""
+"""What a module does with its layers, found out on an example, and in which order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ...export.from_modules import snn_layers, torch_layers  # noqa: F401, they register their layers
+from ...export.from_modules import own_layers, snn_layers, torch_layers  # noqa: F401, they register theirs
 from ...export.from_modules.calls import Layer, LoopOutside
 from ...export.from_modules.connections import Connection, connections, needed
 from ...export.from_modules.moves import TimeFirst
@@ -18,13 +18,9 @@ from ...simulate.components import components
 from ...simulate.errors import Unsupported
 from .reading import read
 
-DROPOUT = (nn.modules.dropout._DropoutNd,)
-# what treats every step alike; other layers without states are not known to
-STEPWISE = (
-    nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool2d, nn.MaxPool2d, nn.ReLU, nn.Sigmoid, nn.Tanh, nn.LeakyReLU,
-    nn.GELU, nn.LayerNorm, Binary, *DROPOUT,
-)  # fmt: skip
-APART = (*STEPWISE[3:-len(DROPOUT)], *DROPOUT)
+# what treats every step alike: with a form in NIR, and without; other layers are not known to
+IN_NIR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool2d, Binary)
+APART = (nn.modules.dropout._DropoutNd, nn.ReLU, nn.LeakyReLU, nn.GELU, nn.Sigmoid, nn.Tanh, nn.MaxPool2d)
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ def plan_of(module: nn.Module, x: torch.Tensor) -> Plan:
 def _followed(
     module: nn.Module, x: torch.Tensor, training: bool
 ) -> tuple[dict[str, Layer], Sequence[Step], tuple[int, ...]]:
-    """Run a copy on the example; return its layers, what it returned step by step, and the shape of a step."""
+    """Run a copy; return its layers, what it returned step by step, and the shape of a step."""
     single_use = copied(module, torch.float64).train(training)
     tracer = Tracer(single_use, torch.float64, apart=APART)
     given = x.double().clone()
@@ -134,28 +130,33 @@ def _followed(
 
 
 def _loop(name: str, layers: Mapping[str, Layer], found: Sequence[Connection]) -> Loop | None:
-    """Return the loop from a layer of neurons to itself that leads through a Linear layer, if there is one."""
+    """Return the loop from a layer of neurons to itself through a Linear layer, if there is one."""
     for last in found:
-        if last.target != name or last.source == INPUT:
+        path = _back(last, layers, found) if last.target == name else []
+        if not path or path[-1].source != name:
             continue
-        path, lag, at = [last.source], last.lag, last.source
-        while at != name and not layers[at].has_states:
-            into = [c for c in found if c.target == at]
-            if len(into) != 1 or into[0].source == INPUT:
-                break
-            at, lag = into[0].source, lag + into[0].lag
-            path.append(at)
-        if at == name and path[-1] == name:
-            linear, *dropout = path[-2::-1] or [""]
-            kinds = tuple(type(layers[part].module) for part in path[-2::-1])
-            alone = all(len([c for c in found if c.source == part]) == 1 for part in path[:-1])
-            ways = [last, *(c for c in found if c.target in path[:-1])]
-            plain = lag == 1 and alone and all(c.weight == 1 for c in ways)
-            if not plain or kinds[:1] != (nn.Linear,) or not all(issubclass(k, nn.Dropout) for k in kinds[1:]) or len(kinds) > 2:
-                raise Unsupported(f"the loop of layer '{name}' is not a Linear layer to itself, one step later")
-            starts = {source.layer for source in layers[name].given[0].terms}
-            return Loop(linear, dropout[0] if dropout else None, last.source in starts)
+        linear, *dropouts = [c.target for c in reversed(path[1:])] or [""]
+        alone = all(sum(c.source == d.source for d in found) == 1 for c in path[:-1])
+        plain = sum(c.lag for c in path) == 1 and all(c.weight == 1 for c in path) and len(dropouts) < 2
+        known = linear and type(layers[linear].module) is nn.Linear
+        if not (
+            known and alone and plain and all(isinstance(layers[d].module, nn.Dropout) for d in dropouts)
+        ):
+            raise Unsupported(f"the loop of layer '{name}' is not a Linear layer to itself, one step later")
+        starts = {source.layer for source in layers[name].given[0].terms}
+        return Loop(linear, dropouts[0] if dropouts else None, last.source in starts)
     return None
+
+
+def _back(last: Connection, layers: Mapping[str, Layer], found: Sequence[Connection]) -> list[Connection]:
+    """Follow a connection back through layers without states, as long as each takes from one alone."""
+    path = [last]
+    while path[-1].source != INPUT and not layers[path[-1].source].has_states:
+        into = [c for c in found if c.target == path[-1].source]
+        if len(into) != 1:
+            break
+        path.append(into[0])
+    return path
 
 
 def _order(names: set[str], found: Sequence[Connection]) -> list[str]:
@@ -172,5 +173,5 @@ def _check(name: str, layer: Layer) -> None:
     """Refuse a layer that the kernels do not know."""
     if layer.has_states:
         read(layer.module, layer.output)
-    elif not isinstance(layer.module, STEPWISE):
+    elif not isinstance(layer.module, (*IN_NIR, *APART)):
         raise Unsupported(f"layer '{name}' ({type(layer.module).__name__}) has no fused form")

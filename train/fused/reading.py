@@ -42,6 +42,7 @@ def read(layer: nn.Module, shape: tuple[int, ...]) -> Read:
     Parameters
     ----------
     layer : nn.Module
+        Of neurons.
     shape : tuple of int
         Of its neurons.
 

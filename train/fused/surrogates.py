@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch.nn import functional
 
 GIVEN, FAST_SIGMOID, ATAN = 0, 1, 2
 COMPILED = {"fast_sigmoid": FAST_SIGMOID, "atan": ATAN}

@@ -31,7 +31,7 @@ class _Sparse(torch.autograd.Function):
 
 
 def weight_gradient(events: Events, g: torch.Tensor) -> torch.Tensor:
-    """Return the gradient (n_out, n_in) of weights that met events (rows, n_in) and got back g (rows, n_out)."""
+    """Return the gradient (n_out, n_in) of weights that met events (rows, n_in) and got g (rows, n_out)."""
     out = g.new_zeros(events.n_columns, g.shape[1])
     product(turned(events), g.numpy(), out.numpy())
     return out.t()
