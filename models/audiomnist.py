@@ -75,7 +75,7 @@ class SpikingNet(nn.Module):
     ----------
     sizes : tuple of int
         Inputs, hidden layers, classes.
-    slope : float
+    slope : int
         Of the surrogate, a fast sigmoid.
     gain : float
         Of the first weights, against those of `nn.Linear`.
@@ -86,7 +86,7 @@ class SpikingNet(nn.Module):
     3326
     """
 
-    def __init__(self, sizes: tuple[int, ...], slope: float = 5.0, gain: float = 1.0):
+    def __init__(self, sizes: tuple[int, ...], slope: int = 5, gain: float = 1.0):
         super().__init__()
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.layers = nn.ModuleList(_leaky(n, slope) for n in sizes[1:])
@@ -109,10 +109,10 @@ class SpikingNet(nn.Module):
             layer.cell.threshold.clamp_(min=0.05)  # type: ignore[union-attr, operator]
 
 
-def _leaky(n: int, slope: float) -> Spiking:
+def _leaky(n: int, slope: int) -> Spiking:
     cell = snn.Leaky(
         beta=torch.linspace(0.8, 0.99, n),
-        threshold=torch.ones(n),
+        threshold=torch.ones(n),  # type: ignore[arg-type]
         learn_beta=True,
         learn_threshold=True,
         reset_mechanism="zero",

@@ -52,9 +52,9 @@ class RecurrentNet(nn.Module):
         self.drop = nn.Dropout(dropout)
         self.fc = nn.Linear(n_in, hidden)
         spike_grad = surrogate.fast_sigmoid(SLOPE)
-        cell = snn.Leaky(beta=beta, reset_mechanism="subtract", spike_grad=spike_grad)
+        cell: snn.Leaky | Refractory = snn.Leaky(beta=beta, reset_mechanism="subtract", spike_grad=spike_grad)
         if refractory:
-            cell = Refractory(beta, refractory, spike_grad)
+            cell = Refractory(beta, refractory, spike_grad)  # type: ignore[arg-type]
         self.hidden = Spiking(cell, nn.Linear(hidden, hidden), dropout)
         self.out = nn.Linear(hidden, n_out)
         self.readout = Integrating(Integrator(n_out, beta=0.0).requires_grad_(False))

@@ -119,7 +119,12 @@ def train_recipe(
     check_folder(out, force, resume)
     say(f"data: {'generating' if data is None else f'reading {data}'}")
     splits = recipe.splits(data, seed, options)
-    decisive = {**options.model_dump(mode="json"), "recipe": recipe.name, "seed": seed, "data": digest(splits.train)}
+    decisive = {
+        **options.model_dump(mode="json"),
+        "recipe": recipe.name,
+        "seed": seed,
+        "data": digest(splits.train),
+    }
     check_resumed(out, decisive) if resume else start_run(out, decisive, WRITES)
 
     say(f"train: {len(splits.train)} samples, {options.epochs} epochs")
