@@ -139,6 +139,9 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="OPTION=VALUE of a recipe, as often as wanted.")
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Of a recipe: leave bad files of the data out, and say so.")
+    ] = False,
     *,
     policy: dict,
     force: Force = False,
@@ -152,10 +155,14 @@ def train(
     if what in names():
         if bit_true or source or bits or input or policy:
             raise BadInput(f"{what}: --bit-true, --from, --bits, --input and a policy are not for recipes")
-        _train_recipe(what, out, data, seed, epochs, variant, options, settings or [], force, resume, as_json)
+        settings = (settings or []) + ["skip_bad=true"] * skip_bad
+        settings += [] if epochs is None else [f"epochs={epochs}"]
+        _train_recipe(what, out, data, seed, variant, options, settings, force, resume, as_json)
         return
-    if variant or options or settings:
-        raise BadInput(f"{what}: --variant, --options and --set are for recipes: {', '.join(names())}")
+    if variant or options or settings or skip_bad:
+        raise BadInput(
+            f"{what}: --variant, --options, --set and --skip-bad are for recipes: {', '.join(names())}"
+        )
     from lavalier.train.digits import EPOCHS, train_digits
     from lavalier.train.fine_tuning import DIGITS, FINE, train_bit_true
 
@@ -185,7 +192,6 @@ def _train_recipe(
     out: Path | None,
     data: Path | None,
     seed: int,
-    epochs: int | None,
     variant: str | None,
     file: Path | None,
     settings: list[str],
@@ -197,7 +203,6 @@ def _train_recipe(
     from lavalier.train.recipes import load
 
     out = Path("runs") / name if out is None else out
-    settings = settings if epochs is None else [*settings, f"epochs={epochs}"]
     chosen = options_of(load(name), variant, file, settings)
     metrics = run_recipe(name, chosen, out, data, seed, force, resume, _say)
     _print(metrics if as_json else to_text(metrics, out))
@@ -522,6 +527,46 @@ def _amount(given: str) -> tuple[str, float]:
     if not what or not 0 <= number < float("inf"):
         raise BadInput(f"--host {given}: must be what and how much of it, as in 'front end=64000'")
     return what, number
+
+
+@app.command()
+def generate(
+    what: Annotated[str, typer.Argument(help="shd, ssc, audiomnist, fsdd or whales.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    n: Annotated[
+        int | None, typer.Option(help="Size: training samples, recordings per digit and speaker, clips.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Recordings {digit}_{speaker}_{index}.wav (shd).")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Write a synthetic data set in exactly the layout of the real one."""
+    from lavalier.generating import generated_text
+    from lavalier.train.generate.sets import generate as write_set
+
+    with _progress(f"generate {what}") as progress:
+        record = write_set(what, out, n, seed, source, force, progress)
+    _print({"out": str(out), **record} if as_json else generated_text(record, out))
+
+
+@app.command()
+def download(
+    what: Annotated[str, typer.Argument(help="shd, ssc, audiomnist, fsdd or whales.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; default: in the cache.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Get a real data set from its official address, once, and check its sums."""
+    from lavalier.generating import downloaded_text
+    from lavalier.train.data.cache import cache_folder
+    from lavalier.train.data.download import download as get_set
+
+    folder = cache_folder() / "downloaded" / what if out is None else out
+    with _progress(f"download {what}") as progress:
+        record = get_set(what, folder, progress)
+    _print({"out": str(folder), **record} if as_json else downloaded_text(record, folder))
 
 
 @app.command()

@@ -62,6 +62,7 @@ def to_text(metrics: dict, out: Path) -> str:
     rows = [
         (f"float {metrics['metric']}", f"{scored(metrics['float'])} of {metrics['n_test']} test samples"),
         (f"fixed {metrics['metric']}", f"{scored(metrics['fixed'])}, 8-bit weights"),
+        (f"bit-true {metrics['metric']}", f"{scored(metrics['bit_true'])}, fine-tuned in integers"),
         (f"ANN {metrics['metric']}", f"{scored(metrics['ann'])}, conventional network of the same shape"),
         ("export", "0 spikes differ"),
         ("Lava = fast", lava if metrics["lava_samples"] else "not run"),

@@ -10,8 +10,7 @@ import torch
 from snntorch import surrogate
 from torch import nn
 
-from .layers import Integrating, Spiking
-from .neurons import Integrator
+from .layers import Spiking
 
 STEEPNESS = 5  # of the published sigmoid
 MAX_BETA = 1 - 1 / 4096  # a decay has 12 bits
@@ -76,12 +75,10 @@ class SpikingNet(nn.Module):
     ----------
     sizes : tuple of int
         Inputs, hidden layers, classes.
-    slope : float
+    slope : int
         Of the surrogate, a fast sigmoid.
     gain : float
         Of the first weights, against those of `nn.Linear`.
-    integrates : bool
-        Read the last layer's membrane, which then neither spikes nor resets, in place of its spikes.
 
     >>> SpikingNet((20, 32, 32, 32, 10))(torch.ones(2, 4, 20)).shape
     torch.Size([2, 4, 10])
@@ -89,21 +86,17 @@ class SpikingNet(nn.Module):
     3326
     """
 
-    def __init__(
-        self, sizes: tuple[int, ...], slope: float = 5.0, gain: float = 1.0, integrates: bool = False
-    ):
+    def __init__(self, sizes: tuple[int, ...], slope: int = 5, gain: float = 1.0):
         super().__init__()
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        self.layers = nn.ModuleList(_leaky(n, slope) for n in sizes[1:-1])
-        last = Integrating(Integrator(sizes[-1])) if integrates else _leaky(sizes[-1], slope)
-        self.layers.append(last)
+        self.layers = nn.ModuleList(_leaky(n, slope) for n in sizes[1:])
         with torch.no_grad():
             for linear in self.linears:
                 linear.weight.mul_(gain)
                 linear.bias.zero_()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Events float (batch, steps, n_in) to spikes or membranes (batch, steps, classes)."""
+        """Events float (batch, steps, n_in) to spikes (batch, steps, classes)."""
         for linear, layer in zip(self.linears, self.layers, strict=True):
             x = layer(linear(x))
         return x
@@ -113,14 +106,13 @@ class SpikingNet(nn.Module):
         """Keep decays and thresholds where the chip can hold them."""
         for layer in self.layers:
             layer.cell.beta.clamp_(0, MAX_BETA)  # type: ignore[union-attr, operator]
-            if isinstance(layer, Spiking):
-                layer.cell.threshold.clamp_(min=0.05)  # type: ignore[operator]
+            layer.cell.threshold.clamp_(min=0.05)  # type: ignore[union-attr, operator]
 
 
-def _leaky(n: int, slope: float) -> Spiking:
+def _leaky(n: int, slope: int) -> Spiking:
     cell = snn.Leaky(
         beta=torch.linspace(0.8, 0.99, n),
-        threshold=torch.ones(n),
+        threshold=torch.ones(n),  # type: ignore[arg-type]
         learn_beta=True,
         learn_threshold=True,
         reset_mechanism="zero",

@@ -4,7 +4,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from .neurons import Integrator
+from .neurons import Integrator, Refractory
 
 
 class Spiking(nn.Module):
@@ -15,7 +15,7 @@ class Spiking(nn.Module):
 
     Parameters
     ----------
-    cell : snn.Leaky
+    cell : snn.Leaky or Refractory
         Returns spikes and membrane.
     recurrent : nn.Linear, optional
         From the spikes of the step before.
@@ -27,7 +27,9 @@ class Spiking(nn.Module):
     [0.0, 1.0, 0.0]
     """
 
-    def __init__(self, cell: snn.Leaky, recurrent: nn.Linear | None = None, dropout: float = 0.0):
+    def __init__(
+        self, cell: snn.Leaky | Refractory, recurrent: nn.Linear | None = None, dropout: float = 0.0
+    ):
         super().__init__()
         self.cell, self.recurrent, self.drop = cell, recurrent, nn.Dropout(dropout)
 

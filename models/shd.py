@@ -52,9 +52,9 @@ class RecurrentNet(nn.Module):
         self.drop = nn.Dropout(dropout)
         self.fc = nn.Linear(n_in, hidden)
         spike_grad = surrogate.fast_sigmoid(SLOPE)
-        cell = snn.Leaky(beta=beta, reset_mechanism="subtract", spike_grad=spike_grad)
+        cell: snn.Leaky | Refractory = snn.Leaky(beta=beta, reset_mechanism="subtract", spike_grad=spike_grad)
         if refractory:
-            cell = Refractory(beta, refractory, spike_grad)
+            cell = Refractory(beta, refractory, spike_grad)  # type: ignore[arg-type]
         self.hidden = Spiking(cell, nn.Linear(hidden, hidden), dropout)
         self.out = nn.Linear(hidden, n_out)
         self.readout = Integrating(Integrator(n_out, beta=0.0).requires_grad_(False))
@@ -91,14 +91,12 @@ class SscNet(nn.Module):
     ):
         super().__init__()
         n1, n2 = first
-        drop = nn.Dropout(dropout)
-        first_nonlinear, second_nonlinear = (
-            (_leaky(beta), _leaky(beta)) if spiking else (nn.ReLU(), nn.ReLU())
-        )
-        # the original drops out before the ReLU
-        self.first = nn.Sequential(
-            nn.Linear(n_in, n1), drop, first_nonlinear, nn.Linear(n1, n2), drop, second_nonlinear
-        )
+        layers = [
+            layer
+            for a, b in ((n_in, n1), (n1, n2))  # the original drops out before the ReLU
+            for layer in (nn.Linear(a, b), nn.Dropout(dropout), _leaky(beta) if spiking else nn.ReLU())
+        ]
+        self.first = nn.Sequential(*layers)
         self.chip = RecurrentNet(n2, hidden, n_out, beta, dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ constant current.
 Source: IRENav, slides at CAID 2025; no code was published.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import snntorch as snn
@@ -15,7 +16,7 @@ from torch import nn
 
 from .layers import Spiking
 
-SLOPE = 25.0
+SLOPE = 25
 
 
 class WhaleNet(nn.Module):
@@ -41,12 +42,14 @@ class WhaleNet(nn.Module):
     def __init__(self, sizes: tuple[int, ...], steps: int, beta: float = 0.9, learns: bool = False):
         super().__init__()
         self.steps = steps
-        self.host = nn.Linear(*sizes[:2])
+        self.host = nn.Linear(sizes[0], sizes[1])
         self.chip = ChipPart(sizes[1:], beta, learns)
+        self.run_chip: Callable[[torch.Tensor], torch.Tensor] | None = None  # in place of `chip`, in training
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Numbers float (batch, 1, n_in) to spikes (batch, steps, 2)."""
-        return self.chip(self.host(x).expand(-1, self.steps, -1))
+        run = self.chip if self.run_chip is None else self.run_chip
+        return run(self.host(x).expand(-1, self.steps, -1))
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -64,8 +67,9 @@ class ChipPart(nn.Module):
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
 
     def forward(self, current: torch.Tensor) -> torch.Tensor:
-        spikes = self.layers[0](current)
-        for linear, layer in zip(self.linears, self.layers[1:], strict=True):
+        first, *layers = self.layers
+        spikes = first(current)
+        for linear, layer in zip(self.linears, layers, strict=True):
             spikes = layer(linear(spikes))
         return spikes
 

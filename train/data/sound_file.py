@@ -38,9 +38,8 @@ def read_sound(path: str | Path, kind: str = "wav") -> tuple[np.ndarray, int]:
             if channels != 1:
                 raise BadInput(f"{path}: {channels} channels; the limit is 1, mix it down first")
             if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-                raise BadInput(
-                    f"{path}: {rate} Hz; the limits are {LOWEST_RATE} and {HIGHEST_RATE} Hz, resample it first"
-                )
+                limits = f"the limits are {LOWEST_RATE} and {HIGHEST_RATE} Hz"
+                raise BadInput(f"{path}: {rate} Hz; {limits}, resample it first")
             if frames > MAX_SAMPLES:
                 raise BadInput(f"{path}: {frames} samples; the limit is {MAX_SAMPLES}, cut it first")
             samples = file.read(dtype="float32")

@@ -112,7 +112,7 @@ def read_labels(path: Path, skipping: Skipping) -> list[tuple[str, int]]:
             lines = list(csv.reader(file))
     except FileNotFoundError as error:
         raise BadInput(
-            f"{path}: no such file; give the folder of whale_data.zip, or make one by `lavalier generate whales`"
+            f"{path}: no such file; give what is in whale_data.zip, or make one by `lavalier generate whales`"
         ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path}: not a readable table ({error}); get it again") from error

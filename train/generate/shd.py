@@ -1,7 +1,7 @@
 """Files in the layout of SHD and SSC: words that the embedded speech says, or recordings, heard by `ear`."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +11,19 @@ import numpy as np
 
 from ...models.log_mel import SAMPLE_RATE
 from ...simulate.files import atomic
-from ..clips import Clips
-from ..recordings import load_recordings
+from ..clips import spread
+from ..data.fsdd import load_fsdd
 from ..speech import draw_voice, speak
 from .ear import hear
+from .progress import Progress, shifted
 from .words import SHD_WORDS, SSC_WORDS
 
-Progress = Callable[[int, int], None]  # done, total
 MAX_S = 1.37  # SHD's longest; what is longer is cut
 _WORDS = {"shd": SHD_WORDS, "ssc": SSC_WORDS}
 _SPEAKERS = 12  # of SHD
 _TEST_SPEAKERS = (4, 5)  # heard in SHD's test file alone, where four of five samples are theirs
 _CLIPS_PER_SPEAKER = 4  # of SSC, whose speakers are each in one file alone
 SPLITS = {"shd": {"train": 1.0, "test": 0.25}, "ssc": {"train": 1.0, "valid": 0.15, "test": 0.25}}
-N_TRAIN = {"shd": 1600, "ssc": 2100}
 
 
 @dataclass(frozen=True)
@@ -37,23 +36,28 @@ class Utterance:
 
 
 def write_shd(
-    out: Path, name: str = "shd", n: int | None = None, seed: int = 0, progress: Progress | None = None
+    out: Path,
+    n: int | None = None,
+    seed: int = 0,
+    source: Path | None = None,
+    progress: Progress | None = None,
 ) -> list[Path]:
-    """Write a synthetic SHD or SSC: `{name}_train.h5`, `{name}_test.h5` (and `ssc_valid.h5`).
+    """Write a synthetic SHD: `shd_train.h5` and `shd_test.h5`.
 
-    SHD: twenty digits, English and German, by twelve speakers of whom two are in the test file alone. SSC:
-    thirty-five words, no speaker in two files.
+    Twenty digits, English and German, by twelve speakers of whom two are in the test file alone, and say four
+    fifths of it. With a source: its recordings of the ten English digits instead.
 
     Parameters
     ----------
     out : Path
         Folder, made if it is not there.
-    name : "shd" or "ssc"
-        Which set.
-    n : int, 80 or more (shd), 234 or more (ssc)
-        Training samples; a quarter as many are for the test, and 15 % for SSC's validation.
+    n : int, 80 or more
+        Training samples; a quarter as many are for the test. Of a source: at most so many, evenly spaced, and
+        its whole test. Default: 1,600, or all of the source.
     seed : int, 0 or more
         Decides everything but the voices.
+    source : Path, optional
+        Recordings {digit}_{speaker}_{index}.wav; index 0 to 4 are for the test.
     progress : callable (done, total), optional
         Called after every sample.
 
@@ -65,59 +69,61 @@ def write_shd(
     ------
     ValueError
         n is too small for every class to be in every file.
-    """
-    classes, words = _WORDS[name]
-    n = N_TRAIN[name] if n is None else n
-    sizes = {split: round(n * share) for split, share in SPLITS[name].items()}
-    if min(sizes.values()) < len(classes):
-        least = int(np.ceil(len(classes) / min(SPLITS[name].values())))
-        raise ValueError(f"n = {n}; {name} has {len(classes)} classes, so at least {least} are needed")
-    total, done, paths = sum(sizes.values()), 0, []
-    for split, size in sizes.items():
-        labels = np.random.default_rng([*name.encode(), *split.encode(), seed]).permutation(size) % len(
-            classes
-        )
-        spoken = (_utterance(name, words, split, seed, i, int(labels[i])) for i in range(size))
-        paths.append(out / f"{name}_{split}.h5")
-        write_heard(paths[-1], classes, spoken, size, seed, _shifted(progress, done, total))
-        done += size
-    return paths
-
-
-def write_shd_from(
-    out: Path, source: Path, n: int | None = None, seed: int = 0, progress: Progress | None = None
-) -> list[Path]:
-    """Write recordings of spoken digits as SHD: its ten classes, `shd_train.h5` and `shd_test.h5`.
-
-    Parameters
-    ----------
-    out : Path
-        Folder, made if it is not there.
-    source : Path
-        Recordings {digit}_{speaker}_{index}.wav; index 0 to 4 are for the test.
-    n : int, optional
-        At most so many training samples, evenly spaced; default: all. The test set is whole.
-    seed, progress
-        As in `write_shd`.
-
-    Raises
-    ------
     BadInput
         The recordings are missing or bad.
     """
-    splits = {split: load_recordings(source, split) for split in ("train", "test")}
-    speakers = sorted({_speaker(name) for clips in splits.values() for name in clips.names})
-    chosen = {
-        "train": _spaced(len(splits["train"].labels), n),
-        "test": _spaced(len(splits["test"].labels), None),
-    }
-    total, done, paths = sum(map(len, chosen.values())), 0, []
-    for split, clips in splits.items():
-        places = chosen[split]
+    if source is None:
+        return _write("shd", out, 1600 if n is None else n, seed, progress)
+    train, test = (load_fsdd(source, split) for split in ("train", "test"))
+    train = train if n is None else train.take(spread(np.arange(len(train)), n))
+    speakers = sorted({*train.speakers, *test.speakers})
+    total, done, paths = len(train) + len(test), 0, []
+    for split, clips in (("train", train), ("test", test)):
         paths.append(out / f"shd_{split}.h5")
-        spoken = (_recorded(clips, int(i), speakers) for i in places)
-        write_heard(paths[-1], SHD_WORDS[0][:10], spoken, len(places), seed, _shifted(progress, done, total))
-        done += len(places)
+        spoken = [
+            Utterance(samples, int(label), speakers.index(speaker))
+            for samples, label, speaker in zip(clips.x, clips.y, clips.speakers, strict=True)
+        ]
+        write_heard(paths[-1], SHD_WORDS[0][:10], spoken, len(clips), seed, shifted(progress, done, total))
+        done += len(clips)
+    return paths
+
+
+def write_ssc(out: Path, n: int = 2100, seed: int = 0, progress: Progress | None = None) -> list[Path]:
+    """Write a synthetic SSC, `ssc_{train,valid,test}.h5`: thirty-five words, no speaker in two files.
+
+    Parameters
+    ----------
+    out, seed, progress
+        As in `write_shd`.
+    n : int, 234 or more
+        Training samples; a quarter as many are for the test, and 15 % for the validation.
+
+    Returns
+    -------
+    paths : list of Path
+
+    Raises
+    ------
+    ValueError
+        n is too small for every class to be in every file.
+    """
+    return _write("ssc", out, n, seed, progress)
+
+
+def _write(name, out, n, seed, progress):
+    classes, words = _WORDS[name]
+    sizes = {split: round(n * share) for split, share in SPLITS[name].items()}
+    if min(sizes.values()) < len(classes):
+        least = int(np.ceil(len(classes) / min(SPLITS[name].values())))
+        raise ValueError(f"n = {n}; {len(classes)} classes need at least {least} training samples")
+    total, done, paths = sum(sizes.values()), 0, []
+    for split, size in sizes.items():
+        order = np.random.default_rng([*name.encode(), *split.encode(), seed]).permutation(size)
+        spoken = (_utterance(name, words, split, seed, i, int(order[i]) % len(classes)) for i in range(size))
+        paths.append(out / f"{name}_{split}.h5")
+        write_heard(paths[-1], classes, spoken, size, seed, shifted(progress, done, total))
+        done += size
     return paths
 
 
@@ -185,19 +191,3 @@ def _utterance(name, words, split, seed, i, label):
         group = "shd"
         speaker = int(rng.choice(_TEST_SPEAKERS if split == "test" and rng.random() < 0.8 else others))
     return Utterance(speak(rng, label, draw_voice(group, speaker, words), words), label, speaker)
-
-
-def _recorded(clips: Clips, i: int, speakers: list[str]) -> Utterance:
-    return Utterance(clips.sounds[i], int(clips.labels[i]), speakers.index(_speaker(clips.names[i])))
-
-
-def _speaker(name):
-    return name.split("_", 1)[1].rsplit("_", 1)[0]
-
-
-def _spaced(size, n):
-    return np.arange(size) if n is None or n >= size else np.linspace(0, size - 1, n).astype(int)
-
-
-def _shifted(progress, done, total):
-    return None if progress is None else lambda i, _: progress(done + i, total)

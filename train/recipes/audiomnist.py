@@ -23,8 +23,7 @@ from ..data.audiomnist import load_audiomnist
 from ..data.fsdd import load_fsdd
 from ..data.labeled import Labeled
 from ..data.shd import hold_out
-from ..generate.digits import write_audiomnist
-from .generated import generated
+from ..generate.sets import generated
 from .recipe import Options, Recipe, Split, Splits
 
 FRAME_S = HOP / SAMPLE_RATE
@@ -44,8 +43,6 @@ class AudioMnistOptions(Options):
         sigmoid as published: it cannot be exported.
     slope, gain
         As in `SpikingNet`.
-    readout : "sum" or "membrane"
-        Of spikes, as published; or the membrane of neurons that do not spike.
     steps_per_frame : int
         For which a frame of 12.5 ms is held; 10 as published.
     encodings : int
@@ -66,9 +63,8 @@ class AudioMnistOptions(Options):
     clip: float | None = 1.0
     hidden: tuple[int, ...] = (32, 32, 32)
     spike: Literal["hard", "sigmoid"] = "hard"
-    slope: float = Field(5.0, gt=0)
+    slope: int = Field(5, ge=1)
     gain: float = Field(2.0, gt=0)
-    readout: Literal["sum", "membrane"] = "sum"
     steps_per_frame: int = Field(10, ge=1)
     encodings: int = Field(2, ge=1)
     encoding: int = Field(0, ge=0)
@@ -80,21 +76,21 @@ def splits(data: Path | None, seed: int, options: AudioMnistOptions) -> Splits:
     """Read AudioMNIST or FSDD, whichever is there, or generate AudioMNIST; as spikes."""
     source = f"recordings: {Path(data).name}" if data is not None else ""
     if data is None:
-        write = partial(write_audiomnist, n=options.takes, seed=seed)
-        data = generated("audiomnist", write, n=options.takes, seed=seed)
+        data = generated("audiomnist", options.takes, seed)
         source = f"generated in the layout of AudioMNIST, seed {seed}"
-    train, valid, test = _parts(data, options.fold)
+    train, valid, test = _parts(data, options.fold, options.skip_bad)
     whole = partial(_encoded, options=options, encodings=(options.encoding,))
     several = tuple(range(ENCODINGS_FROM, ENCODINGS_FROM + options.encodings))
     return Splits(_encoded(train, options, several, shifts=True), whole(valid), whole(test), source)
 
 
-def _parts(data: Path, fold: int) -> tuple[Labeled, Labeled, Labeled]:
+def _parts(data: Path, fold: int, skip_bad: bool) -> tuple[Labeled, Labeled, Labeled]:
     """Return train, validation and test; FSDD keeps a tenth of its training recordings for validation."""
     if _is_fsdd(Path(data)):
-        train, test = (load_fsdd(data, split, SAMPLE_RATE) for split in ("train", "test"))
+        train, test = (load_fsdd(data, split, SAMPLE_RATE, skip_bad) for split in ("train", "test"))
         return *hold_out(train, VALID_FOLDS), test
-    train, valid, test = (load_audiomnist(data, s, fold, SAMPLE_RATE) for s in ("train", "valid", "test"))
+    names = ("train", "valid", "test")
+    train, valid, test = (load_audiomnist(data, s, fold, SAMPLE_RATE, skip_bad) for s in names)
     return train, valid, test
 
 
@@ -129,7 +125,7 @@ def network(options: AudioMnistOptions) -> nn.Module:
     sizes = (N_MFCC, *options.hidden, 10)
     if options.spike == "sigmoid":
         return soft_net(sizes)
-    return SpikingNet(sizes, options.slope, options.gain, options.readout == "membrane")
+    return SpikingNet(sizes, options.slope, options.gain)
 
 
 def loss(output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

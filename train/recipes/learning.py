@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from ...simulate.errors import BadInput
-from ..fit import one_thread, run_epochs
+from ..fit import run_epochs, threads
+from ..fused import Fused
 from ..learner import Speaking
 from .recipe import Options, Recipe, Split
 
 SCORED = 256  # samples at a time, where nothing is learned
 
 
-@one_thread()
 def learn(
     recipe: Recipe,
     net: nn.Module,
@@ -64,21 +64,23 @@ def learn(
         raise BadInput(f"{recipe.name}: {len(train)} samples to learn from, {len(valid)} to validate on")
     learner = RecipeLearner(recipe, net, options, train, valid, seed)
     learner.told = told
-    run_epochs(learner, learner.n_batches, options.epochs, folder, progress, options.clip)
-    trained = learner.best if options.keep == "best" else learner.net
+    with threads(options.threads):
+        run_epochs(learner, learner.n_batches, options.epochs, folder, progress, options.clip)
+    trained = learner.best
+    if options.keep == "last":
+        trained.load_state_dict(learner.net.state_dict())
     trained.valid_scores = learner.scores[: options.epochs].tolist()  # type: ignore[assignment]
     trained.losses = learner.losses[: options.epochs].tolist()  # type: ignore[assignment]
     return trained.eval()
 
 
-@one_thread()
-def outputs(net: nn.Module, x: np.ndarray, batch: int = SCORED) -> np.ndarray:
+def outputs(net: Callable[[torch.Tensor], torch.Tensor], x: np.ndarray, batch: int = SCORED) -> np.ndarray:
     """Run a network on all samples, a few at a time.
 
     Parameters
     ----------
-    net : nn.Module
-        Is put into evaluation mode.
+    net : callable
+        A module in evaluation mode, or what stands for one.
     x : array (n, steps, *shape)
         As in a split.
     batch : int
@@ -88,9 +90,19 @@ def outputs(net: nn.Module, x: np.ndarray, batch: int = SCORED) -> np.ndarray:
     -------
     output : float32 (n, steps, n_out)
     """
-    net.eval()
     with torch.no_grad():
         return np.concatenate([net(part.float()).numpy() for part in torch.from_numpy(x).split(batch)])
+
+
+def fused(net: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what runs a network layer by layer, as far as that is possible.
+
+    A network whose `chip` takes what its own forward computes first says so by an attribute `run_chip`.
+    """
+    if hasattr(net, "run_chip"):
+        net.run_chip = Fused(net.chip)  # type: ignore[assignment, arg-type]
+        return net
+    return Fused(net)
 
 
 class RecipeLearner(Speaking):
@@ -108,6 +120,7 @@ class RecipeLearner(Speaking):
         super().__init__()
         self.recipe, self.options, self.valid, self.seed = recipe, options, valid, seed
         self.net = copy.deepcopy(net)
+        self.run = fused(self.net) if options.fused else self.net
         self.best = copy.deepcopy(net).requires_grad_(False)
         self.x, self.y = torch.from_numpy(train.x), torch.from_numpy(train.y)
         self.n_batches = max(1, len(self.x) // options.batch)
@@ -144,7 +157,7 @@ class RecipeLearner(Speaking):
         x = self.x[chosen].float()
         if self.recipe.vary is not None:
             x = self.recipe.vary(x, self.generator, self.options)
-        loss = self.recipe.loss(self.net(x), self.y[chosen])
+        loss = self.recipe.loss(self.run(x), self.y[chosen])
         if not torch.isfinite(loss):
             raise BadInput(
                 f"{self.recipe.name}: the loss is {loss.item()} in epoch {self.current_epoch + 1}, batch "
@@ -157,9 +170,13 @@ class RecipeLearner(Speaking):
         if hasattr(self.net, "constrain"):
             with torch.no_grad():
                 self.net.constrain()  # type: ignore[operator]
+        if batch_idx == self.n_batches - 1:  # callbacks hear of the end of an epoch before its learner
+            self._rate()
 
-    def on_train_epoch_end(self):
-        score = self.recipe.score(outputs(self.net, self.valid.x), self.valid.y)
+    def _rate(self) -> None:
+        """Score the epoch on the validation split, and keep what follows from that."""
+        self.net.eval()
+        score = self.recipe.score(outputs(self.run, self.valid.x), self.valid.y)
         self.net.train()
         if score > float(self.scores.max()):
             self.best.load_state_dict(self.net.state_dict())

@@ -20,21 +20,20 @@ from ...models.readout import decide
 from ...models.shd import RecurrentAnn, RecurrentNet, SscNet, relu_layers
 from ..data.labeled import Labeled
 from ..data.shd import shd_splits
-from ..generate.shd import write_shd
-from .generated import generated
+from ..generate.sets import generated
 from .recipe import OnChip, Options, Recipe, Split, Splits, whole_network
 
 HOST_BITS = 8  # of a graded event that the host sends
 
 
-class ShdOptions(Options):
-    """Of `shd`.
+class HeardOptions(Options):
+    """Of both.
 
     Attributes
     ----------
     hidden : int
-        Recurrent neurons; 873 as published.
-    beta, dropout, refractory
+        Recurrent neurons; 873 (shd) and 900 (ssc) as published.
+    beta, dropout
         As in `RecurrentNet`.
     protocol : "official" or "abdallas"
         What the validation split is taken from.
@@ -44,18 +43,23 @@ class ShdOptions(Options):
         Of the generated training file.
     """
 
-    epochs: int = 25
     schedule: Literal["constant", "cosine", "plateau"] = "plateau"
     hidden: int = Field(192, ge=1)
     beta: float = Field(0.98, ge=0, le=1)
     dropout: float = Field(0.5, ge=0, lt=1)
-    refractory: int = Field(0, ge=0, le=63)
     protocol: Literal["official", "abdallas"] = "official"
     first_bin: Literal[0, 1] = 0
     samples: int = Field(800, ge=80)
 
 
-class SscOptions(ShdOptions):
+class ShdOptions(HeardOptions):
+    """Of `shd`; `refractory` as in `RecurrentNet`."""
+
+    epochs: int = Field(25, ge=1)
+    refractory: int = Field(0, ge=0, le=63)
+
+
+class SscOptions(HeardOptions):
     """Of `ssc`.
 
     Attributes
@@ -66,27 +70,25 @@ class SscOptions(ShdOptions):
         relu, as published: real numbers in every step, which the host has to compute.
     """
 
-    epochs: int = 20
-    learning_rate: float = 5e-4
+    learning_rate: float = Field(5e-4, gt=0)
     patience: int = Field(5, ge=0)
-    batch: int = 64
+    batch: int = Field(64, ge=1)
     beta: float = Field(0.96, ge=0, le=1)
     first: tuple[int, int] = (256, 192)
     front: Literal["lif", "relu"] = "lif"
-    refractory: Literal[0] = 0
     samples: int = Field(1400, ge=234)
 
 
-def splits(name: str, data: Path | None, seed: int, options: ShdOptions) -> Splits:
+def splits(name: str, data: Path | None, seed: int, options: HeardOptions) -> Splits:
     """Read the official files, or generate some in their layout, as counts in bins."""
     source = f"recordings: {Path(data).name}" if data is not None else ""
     if data is None:
-        write = partial(write_shd, name=name, n=options.samples, seed=seed)
-        data = generated(name, write, n=options.samples, seed=seed)
+        data = generated(name, options.samples, seed)
         source = f"generated in the layout of {name.upper()}, seed {seed}"
     encode = partial(spike_counts, first=options.first_bin)
-    parts = (_split(part) for part in shd_splits(data, name, options.protocol, encode=encode))
-    return Splits(*parts, source)
+    parts = shd_splits(data, name, options.protocol, encode=encode, skip_bad=options.skip_bad)
+    train, valid, test = map(_split, parts)
+    return Splits(train, valid, test, source)
 
 
 def _split(part: Labeled) -> Split:

@@ -14,16 +14,13 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from ...export.to_modules.neurons import Neuron
 from ...models.front_ends.constant import held, input_current
 from ...models.front_ends.samples import raw_samples
 from ...models.front_ends.spectrogram import spectrogram
 from ...models.whale import WhaleNet, whale_ann
-from ...simulate.cells import Dynamics
-from ...simulate.policy import Policy
 from ..data.labeled import Labeled
 from ..data.whales import RATE_HZ, load_whales, whale_splits
-from .generated import generated
+from ..generate.sets import generated
 from .recipe import OnChip, Options, Recipe, Split, Splits
 
 CURRENT_BITS = 12  # of a current, as a mantissa of Loihi's bias has without its sign
@@ -31,14 +28,12 @@ CLIP_S = 2.0
 
 
 class WhaleOptions(Options):
-    """Of `whale-1d`.
+    """Of both.
 
     Attributes
     ----------
-    inputs : int
-        Samples of a clip; 8,000 is the slides' other figure.
     hidden : tuple of int
-        (2048, 512, 64) as published.
+        (2048, 512, 64) and (4096, 512, 64) as published.
     beta : float or "learnable"
         One for all neurons; or one for each layer, learned from .9.
     num_step : int
@@ -47,19 +42,23 @@ class WhaleOptions(Options):
         Clips that are generated.
     """
 
-    epochs: int = 12
-    batch: int = 64
-    inputs: Literal[4000, 8000] = 4000
+    epochs: int = Field(12, ge=1)
+    batch: int = Field(64, ge=1)
     hidden: tuple[int, ...] = (256, 128, 64)
     beta: float | Literal["learnable"] = 0.9
     num_step: int = Field(20, ge=1)
     samples: int = Field(2000, ge=100)
 
 
-class Whale2dOptions(WhaleOptions):
-    """Of `whale-2d`: `bins` of the spectrogram in place of `inputs`; 105 is the slides' other figure."""
+class Whale1dOptions(WhaleOptions):
+    """Of `whale-1d`: samples of a clip; 8,000 is the slides' other figure."""
 
-    inputs: Literal[0] = 0
+    inputs: Literal[4000, 8000] = 4000
+
+
+class Whale2dOptions(WhaleOptions):
+    """Of `whale-2d`: bins of the spectrogram; 105 is the slides' other figure."""
+
     bins: Literal[103, 105] = 103
 
 
@@ -68,15 +67,13 @@ FRAMES = 135
 
 def splits(encode, data: Path | None, seed: int, options: WhaleOptions) -> Splits:
     """Read the challenge's labeled clips, or generate some in its layout; 70, 10 and 20 %."""
-    from ..generate.whales import write_whales
-
     source = f"recordings: {Path(data).name}" if data is not None else ""
     if data is None:
-        write = partial(write_whales, n=options.samples, seed=seed)
-        data = generated("whales", write, n=options.samples, seed=seed)
+        data = generated("whales", options.samples, seed)
         source = f"generated in the layout of the Marinexplore challenge, seed {seed}"
-    parts = whale_splits(load_whales(data), seed)
-    return Splits(*(_split(part, partial(encode, options)) for part in parts), source)
+    parts = whale_splits(load_whales(data, options.skip_bad), seed)
+    train, valid, test = (_split(part, partial(encode, options)) for part in parts)
+    return Splits(train, valid, test, source)
 
 
 def _split(part: Labeled, encode) -> Split:
@@ -84,22 +81,21 @@ def _split(part: Labeled, encode) -> Split:
     return Split(x[:, None], part.y, part.names, part.notes, tuple(part.x), RATE_HZ)
 
 
-def rate_difference(output: torch.Tensor | np.ndarray):
-    """Return how much more often the neuron of upcalls spikes: a count, (batch,)."""
-    counts = output.sum(1)
-    return counts[:, 1] - counts[:, 0]
-
-
 def loss(output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Binary cross-entropy of the difference of the two counts."""
-    return functional.binary_cross_entropy_with_logits(rate_difference(output), y.float())
+    """Binary cross-entropy of how much more often the neuron of upcalls spikes."""
+    counts = output.sum(1)
+    return functional.binary_cross_entropy_with_logits(counts[:, 1] - counts[:, 0], y.float())
+
+
+def difference(output: np.ndarray) -> np.ndarray:
+    """Return how much more often the neuron of upcalls spikes: a count (batch,); of an ANN, of its logits."""
+    counts = output.sum(1, dtype=np.float64)  # exact for counts
+    return counts[:, 1] - counts[:, 0]
 
 
 def decide(output: np.ndarray) -> np.ndarray:
     """Return 1 where the neuron of upcalls spikes more often."""
-    return (rate_difference(output.astype(np.int64) if output.dtype.kind in "iu" else output) > 0).astype(
-        np.int64
-    )
+    return (difference(output) > 0).astype(np.int64)
 
 
 def auc(output: np.ndarray, y: np.ndarray) -> float:
@@ -108,7 +104,7 @@ def auc(output: np.ndarray, y: np.ndarray) -> float:
     >>> auc(np.array([[[0, 1]], [[0, 1]], [[1, 0]]]), np.array([1, 0, 0]))
     0.75
     """
-    score = rate_difference(output.astype(np.float64))
+    score = difference(output)
     positive, negative = score[y == 1], score[y == 0]
     if not len(positive) or not len(negative):
         return 0.5
@@ -125,23 +121,19 @@ def network(n_in, options: WhaleOptions) -> nn.Module:
 
 
 class _Injected(nn.Module):
-    """The part on the chip, from currents that were shifted to begin at 0."""
+    """The part on the chip, from currents (batch, steps, n, 1) that were shifted to begin at 0."""
 
-    def __init__(self, net: WhaleNet, shift: np.ndarray) -> None:
+    def __init__(self, net: WhaleNet, low: np.ndarray) -> None:
         super().__init__()
-        first, one = net.chip.layers[0], np.ones(len(shift))
-        beta = float(first.cell.beta)  # type: ignore[union-attr, arg-type]
-        # what was taken from the current is a leak of the neuron: no product with a matrix of one diagonal
-        dynamics = Dynamics(None, one, beta * one, one, shift, one, 0 * one)
-        self.first = Neuron(dynamics, Policy(reset="subtract-delayed"))
-        self.linears, self.layers = net.chip.linears, net.chip.layers[1:]
+        # one weight and one bias a neuron: what was taken from a current comes back as a bias
+        self.shift = nn.Conv1d(len(low), len(low), 1, groups=len(low))
+        self.shift.weight.data.fill_(1)
+        self.shift.bias.data = torch.from_numpy(low)  # type: ignore[union-attr]
+        self.flat = nn.Flatten()
+        self.chip = net.chip
 
     def forward(self, current: torch.Tensor) -> torch.Tensor:
-        self.first.reset_mem()
-        spikes = torch.stack([self.first(i) for i in current.unbind(1)], 1)
-        for linear, layer in zip(self.linears, self.layers, strict=True):
-            spikes = layer(linear(spikes))
-        return spikes
+        return self.chip(torch.stack([self.flat(self.shift(i)) for i in current.unbind(1)], 1))
 
 
 def on_chip(net: nn.Module, x: np.ndarray) -> OnChip:
@@ -156,7 +148,7 @@ def on_chip(net: nn.Module, x: np.ndarray) -> OnChip:
     low = seen.min(0) - 0.25 * np.ptp(seen, axis=0)  # room for what calibration did not see
 
     def encode(x: np.ndarray) -> np.ndarray:
-        return held(np.maximum(current(x) - low, 0), net.steps)
+        return held(np.maximum(current(x) - low, 0), net.steps)[..., None]
 
     return OnChip(_Injected(net, low), encode, CURRENT_BITS, {"multiply-adds": float(weight.size)})
 
@@ -184,7 +176,7 @@ def _recipe(name: str, summary: str, options: type[WhaleOptions], encode, n_in, 
 WHALE_1D = _recipe(
     "whale-1d",
     "upcalls of right whales from 4,000 raw samples, held as a constant input",
-    WhaleOptions,
+    Whale1dOptions,
     lambda options, samples: raw_samples(samples, options.inputs),
     lambda options: options.inputs,
     2048,
