@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from lavalier.simulate.errors import (
     BadInput,
@@ -206,6 +207,59 @@ def _train_recipe(
     chosen = options_of(load(name), variant, file, settings)
     metrics = run_recipe(name, chosen, out, data, seed, force, resume, _say)
     _print(metrics if as_json else to_text(metrics, out))
+
+
+class WithRay(TyperCommand):
+    """A command whose --ray may stand without an address."""
+
+    def parse_args(self, ctx, args):
+        for i in reversed([i for i, a in enumerate(args) if a == "--ray"]):
+            if (args[i + 1 :] or ["-"])[0].startswith("-"):
+                args = [*args[: i + 1], "local", *args[i + 1 :]]
+        return super().parse_args(ctx, args)
+
+
+@app.command(no_args_is_help=True, cls=WithRay)
+def sweep(
+    recipe: Annotated[str, typer.Argument(help="Recipe.")],
+    grid: Annotated[list[str], typer.Option("--grid", help="OPTION=VALUE,VALUE,... as often as wanted.")],
+    folds: Annotated[int, typer.Option(min=2, help="Folds of each cell.")] = 5,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="[ADDRESS]", help="On Ray: this machine, or a running cluster."),
+    ] = None,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="On Ray: stop trials that are behind (ASHA).")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder; default: runs/ and the name.")
+    ] = None,
+    data: Data = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, order, folds and generated data.")] = 0,
+    variant: Annotated[str | None, typer.Option(help="Named options, such as published.")] = None,
+    options: Annotated[Path | None, typer.Option(help="Options of all cells (.yaml).")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="OPTION=VALUE of all cells, as often as wanted.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Whose energy is a column.")] = "loihi1",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on; finished trials stay.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Train every cell of a grid on every fold: medians, heat map, bit-true scores, energy, what failed."""
+    _need("torch", "train")
+    _need("lightning", "train")
+    if stop_early and ray is None:
+        raise BadInput("--stop-early needs --ray, whose scheduler it is")
+    from lavalier.recipes import changes_of
+    from lavalier.sweeping import run_sweep
+
+    out = Path("runs") / f"sweep-{recipe}" if out is None else out
+    changes = changes_of(options, settings or ())
+    found, text = run_sweep(
+        recipe, grid, folds, out, data, seed, variant, changes, device, ray, stop_early, force, resume, _say
+    )
+    _print({"out": str(out), "ran": found.ran, "cells": found.cells} if as_json else text)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Where a row holds something: the places of its entries written one after the other, eight looked at at once.
+"""Where a row holds something: the places of its entries, eight of them looked at at once.
 
 Processors with AVX-512 do it in one instruction; for others LLVM writes out what it means.
 """

@@ -176,7 +176,9 @@ def accumulate(starts, ends, columns, values, dense, out, width, each, low, high
                         _add_four(one, one, one, one, d0, d1, d2, d3, total)
                     k += 4
                 while k < last and columns[k] < limit:
-                    _add_one(values[k] if weighted else one, window(dense, columns[k] * n + begin, size), total)
+                    _add_one(
+                        values[k] if weighted else one, window(dense, columns[k] * n + begin, size), total
+                    )
                     k += 1
                 at[row - low] = k
 

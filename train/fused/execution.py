@@ -10,7 +10,7 @@ from ...export.from_modules.connections import Connection
 from ...export.from_modules.provenance import INPUT
 from .events import Events, dense
 from .layer import Synapses, run
-from .plan import Loop, Place, Plan
+from .plan import Place, Plan
 from .reading import Read, read
 from .synapses import DENSE, linear, sparse
 
@@ -123,7 +123,11 @@ class _Run:
             events = self._events_of(before, given, layer.weight)
             sparse_enough = events is not None and events.density <= DENSE
             if sparse_enough and (late is None or at_once):
-                bias = sum(biases, layer.bias) if layer.bias is not None else (sum(biases[1:], biases[0]) if biases else None)
+                bias = (
+                    sum(biases, layer.bias)
+                    if layer.bias is not None
+                    else (sum(biases[1:], biases[0]) if biases else None)
+                )
                 return Synapses(given, events, layer.weight, bias)
             a_in = self._stateless(before, given).unflatten(0, given.shape[:2])
         else:

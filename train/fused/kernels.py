@@ -13,7 +13,8 @@ from .surrogates import ATAN, FAST_SIGMOID
 
 @kernel
 def advance(
-    a_in, beta, alpha, threshold, rates, weights, block, mask, syn, after, spikes, starts, ends, fired, low, high
+    a_in, beta, alpha, threshold, rates, weights, block, mask, syn, after, spikes, starts, ends, fired,
+    low, high,
 ):  # fmt: skip
     """Run all steps of some samples.
 
@@ -39,14 +40,20 @@ def advance(
         Receives the membranes after a reset that acts at once.
     spikes : float (batch, steps, n), or nothing
         Receives them.
-    starts, ends : int64 (batch * steps), fired : int32 (batch * steps * n)
-        Receive them as `Events`.
+    starts, ends : int64 (batch * steps)
+        Receive where the spikes of a step are in `fired`.
+    fired : int32 (batch * steps * n)
+        Receives their neurons.
     low, high : int
         Samples.
     """
     steps, n = a_in.shape[1:]
     recurrent, wide, once = weights.size > 0, alpha.size > 0, after.size > 0
-    rest, together, arrived = np.zeros(n, a_in.dtype), high - low if recurrent else 1, np.empty(block, a_in.dtype)
+    rest, together, arrived = (
+        np.zeros(n, a_in.dtype),
+        high - low if recurrent else 1,
+        np.empty(block, a_in.dtype),
+    )
     for first in range(low, high, together):
         for t in range(steps):
             if recurrent and t:

@@ -1,4 +1,4 @@
-"""The way back through a layer of neurons, and on through the Linear layer before it, some samples at a time."""
+"""The way back through a layer of neurons, and the Linear layer before it, some samples at a time."""
 
 from collections.abc import Callable
 
@@ -49,7 +49,9 @@ class Retreat:
         self.ga: torch.Tensor | None = None
         self.gx = self.gw = self.gb = None
 
-    def inward(self, events: Events, weight: torch.Tensor, x_wants: bool, w_wants: bool, b_wants: bool) -> None:
+    def inward(
+        self, events: Events, weight: torch.Tensor, x_wants: bool, w_wants: bool, b_wants: bool
+    ) -> None:
         """Go on through synapses, to what wants gradients."""
         self.events, self.weight = events, weight.detach()
         self.gx = room((self.batch, self.steps, weight.shape[1]), weight) if x_wants else None
@@ -66,7 +68,9 @@ class Retreat:
             self.ga = room(self.mem.shape, self.mem)
 
         def back(part: int, first: int, last: int) -> None:
-            ga = room((last - first, self.steps, self.n), self.mem) if self.ga is None else self.ga[first:last]
+            ga = (
+                room((last - first, self.steps, self.n), self.mem) if self.ga is None else self.ga[first:last]
+            )
             self._back(ga, None, first, last, self.steps, 0)
             self._through(ga, part, first, last)
 

@@ -1,4 +1,4 @@
-"""Room for large results, in large pages where the system has them: new small ones cost more than the work."""
+"""Room for large results, in large pages where the system has them: small ones cost more than the work."""
 
 import numpy as np
 import torch

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from .events import Events, dense, found, product, turned
+from .events import Events, found, product, turned
 from .room import room
 
 DENSE = 0.2  # share of entries from which a dense product is faster

@@ -20,7 +20,6 @@ from .trial import Job, empty_row, run_trial
 RETRIES = 5  # of a trial whose worker died
 PATIENCE = 4  # a trial may be stopped early after one epoch in so many
 QUIET = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0", "RAY_DEDUP_LOGS": "0"}
-WORKER = {"OMP_NUM_THREADS": "1"}
 
 Finished = Callable[[Trial], None]
 
@@ -104,7 +103,6 @@ def connect(address: str | None) -> None:
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level="ERROR",
-            runtime_env={"env_vars": WORKER},
         )
     except (ConnectionError, ValueError) as error:
         raise NotAvailable(f"no Ray cluster at {address}: {str(error).splitlines()[0]}") from error

@@ -103,9 +103,7 @@ def sweep(
     return Sweep(out, axes, found, len(todo))
 
 
-def in_this_process(
-    job: Job, todo: Sequence[Trial], out: Path, finished: Callable[[Trial], None]
-) -> None:
+def in_this_process(job: Job, todo: Sequence[Trial], out: Path, finished: Callable[[Trial], None]) -> None:
     """Run trials one after another."""
     data = Data(job.recipe, job.data, job.seed)
     for trial in todo:

@@ -1,4 +1,4 @@
-"""The one table of a sweep: a finished trial lands in it once, whole, whoever else writes at the same time."""
+"""The one table of a sweep: a finished trial lands in it once and whole, whoever else writes."""
 
 import csv
 import json

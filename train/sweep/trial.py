@@ -1,4 +1,4 @@
-"""One trial: train on a fold, take the network to the chip's integers, score both, and say what went wrong."""
+"""One trial: train on a fold, take the network to integers, score both, and say what went wrong."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -70,7 +70,9 @@ def run_trial(job: Job, trial: Trial, data: Data, folder: Path, told: Told | Non
     Parameters
     ----------
     job : Job
+        What it has in common with others.
     trial : Trial
+        Cell and fold.
     data : Data
         The recipe's splits.
     folder : path
