@@ -44,6 +44,10 @@ Data = Annotated[
 ]
 Samples = Annotated[int | None, typer.Option("--samples", help="Take this many, evenly spaced.")]
 Check = Annotated[bool, typer.Option("--check", help="Run the reference too; every value must be equal.")]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="[ADDRESS]", help="On Ray: this machine, or a running cluster."),
+]
 
 POLICY = {
     "preset": Annotated[str | None, typer.Option(help="Convention of a framework that a NIR graph follows.")],
@@ -224,10 +228,7 @@ def sweep(
     recipe: Annotated[str, typer.Argument(help="Recipe.")],
     grid: Annotated[list[str], typer.Option("--grid", help="OPTION=VALUE,VALUE,... as often as wanted.")],
     folds: Annotated[int, typer.Option(min=2, help="Folds of each cell.")] = 5,
-    ray: Annotated[
-        str | None,
-        typer.Option("--ray", metavar="[ADDRESS]", help="On Ray: this machine, or a running cluster."),
-    ] = None,
+    ray: Ray = None,
     stop_early: Annotated[
         bool, typer.Option("--stop-early", help="On Ray: stop trials that are behind (ASHA).")
     ] = False,
@@ -259,7 +260,7 @@ def sweep(
     found, text = run_sweep(
         recipe, grid, folds, out, data, seed, variant, changes, device, ray, stop_early, force, resume, _say
     )
-    _print({"out": str(out), "ran": found.ran, "cells": found.cells} if as_json else text)
+    _print(found if as_json else text)
 
 
 @app.command()
@@ -389,7 +390,7 @@ def quantize(
     _print({**done.to_json(), **found} if as_json else done.to_text())
 
 
-@app.command()
+@app.command(cls=WithRay)
 @with_policy
 def simulate(
     network: Annotated[Path, typer.Argument(help="A Program, a lava-dl network (.net), or a NIR graph.")],
@@ -399,6 +400,10 @@ def simulate(
     engine: Annotated[str | None, typer.Option(help="fast (default) or reference, of a Program.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of fast; default: one a processor.")] = None,
     check: Check = False,
+    shards: Annotated[
+        Path | None, typer.Option(help="Folder: run in parts that land there, and go on with those missing.")
+    ] = None,
+    ray: Ray = None,
     *,
     policy: dict,
     out: Out = None,
@@ -412,7 +417,14 @@ def simulate(
 
     loaded = load_network(network, policy)
     source = encoded(loaded, load_source(input_shape(loaded), input, data).take(samples))
-    engine, trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
+    if shards is not None:
+        from lavalier.sweeping import run_parts
+
+        engine, trace = run_parts(loaded, source.x, shards, ray, check, engine, _say)
+    else:
+        if ray is not None:
+            raise BadInput("--ray runs parts: give --shards, the folder where they land")
+        engine, trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
     _finish(Run(loaded, source, trace, engine), check, out, as_json)
 
 

@@ -4,22 +4,20 @@ A trial's state is in its own checkpoint, so one that starts again goes on from 
 became of the worker; all machines must see the sweep's folder.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...simulate.errors import BadInput, NotAvailable
+from ...simulate.errors import BadInput
 from ..run_folder import SETTINGS
+from .cluster import RETRIES, connect
 from .folds import Data
 from .grid import Trial
 from .table import folder_of, land, landed
 from .trial import Job, empty_row, run_trial
 
-RETRIES = 5  # of a trial whose worker died
 PATIENCE = 4  # a trial may be stopped early after one epoch in so many
-QUIET = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0", "RAY_DEDUP_LOGS": "0"}
 
 Finished = Callable[[Trial], None]
 
@@ -80,32 +78,6 @@ def on_ray(address: str | None = None, stop_early: bool = False) -> Callable:
             raise BadInput(f"a trial on Ray failed {RETRIES + 1} times: {str(error).splitlines()[-1]}")
 
     return run
-
-
-def connect(address: str | None) -> None:
-    """Start Ray, or join a cluster.
-
-    Raises
-    ------
-    NotAvailable
-        Ray is not installed, or there is no cluster at the address.
-    """
-    os.environ.update(QUIET)
-    try:
-        import ray
-    except ImportError as error:
-        raise NotAvailable("Ray is not installed: pip install 'lavalier[sweep]'") from error
-    if ray.is_initialized():
-        return
-    try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
-    except (ConnectionError, ValueError) as error:
-        raise NotAvailable(f"no Ray cluster at {address}: {str(error).splitlines()[0]}") from error
 
 
 _kept: dict[tuple, Data] = {}  # of this worker, which runs one trial after another
