@@ -291,3 +291,14 @@ def test_results_do_not_depend_on_the_number_of_threads():
         torch.set_num_threads(threads)
     assert torch.equal(results[0][0], results[1][0])
     assert all(torch.equal(a, b) for a, b in zip(*(g.values() for _, g in results), strict=True))
+
+
+def test_what_only_training_does_is_found_when_training_begins():
+    module, x = Refused(last=lambda x: x), events().float()
+    module.last = lambda y: functional.dropout(y, 0.5, module.training)
+    module.eval()
+    run = Fused(module)
+    assert torch.equal(run(x), module(x)) and run.reason is None
+    module.train()
+    run(x)
+    assert run.reason is not None
