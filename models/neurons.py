@@ -52,6 +52,50 @@ class Integrator(nn.Module):
         return self.beta * mem + x
 
 
+class Refractory(nn.Module):
+    """Leaky integrate-and-fire neuron that rests for some steps after a spike; reset to zero.
+
+    Per step and neuron::
+
+        mem = beta * mem + x, or 0 while it rests
+        s = mem > 1;  mem = 0 where s, and the next `refractory` steps are rest
+
+    Parameters
+    ----------
+    beta : float, 0 to 1
+        Share of the membrane kept per step.
+    refractory : int, 1 or more
+        Steps of rest.
+    spike_grad : callable
+        The threshold: 0 or 1 forward, a surrogate's gradient backward.
+
+    >>> cell, mem, spikes = Refractory(0.5, 2, lambda x: (x > 0).float()), torch.zeros(1), []
+    >>> for _ in range(6):
+    ...     s, mem = cell(torch.tensor([1.5]), mem)
+    ...     spikes.append(s.item())
+    >>> spikes
+    [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+    """
+
+    def __init__(self, beta: float, refractory: int, spike_grad: Callable[[torch.Tensor], torch.Tensor]):
+        super().__init__()
+        self.beta, self.refractory, self.spike_grad = beta, refractory, spike_grad
+        self.reset_mem()
+
+    def reset_mem(self) -> None:
+        """Return to rest."""
+        self.rest: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor, mem: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Advance by one step; return spikes and membrane, (batch, n)."""
+        rest = torch.zeros_like(mem) if self.rest is None else self.rest
+        mem = (self.beta * mem + x) * (rest == 0)
+        spikes = self.spike_grad(mem - 1)
+        fired = spikes.detach() > 0
+        self.rest = torch.where(fired, self.refractory, (rest - 1).clamp(min=0))
+        return spikes, mem * ~fired
+
+
 class Binary(nn.Module):
     """An activation made a spike: exactly 0 or 1 forward, the gradient of the activation backward.
 

@@ -24,7 +24,7 @@ def run(tmp_path_factory):
 
 def test_one_call_trains_exports_and_scores(run):
     out, metrics = run
-    assert metrics["float"] > 0.9 and metrics["ann"] > 0.9
+    assert metrics["float"] > 0.9 and metrics["ann"] > 0.9 and metrics["bit_true"] > 0.9
     assert abs(metrics["fixed"] - metrics["float"]) <= 0.05
     assert (metrics["n_train"], metrics["n_valid"], metrics["n_test"]) == (128, 32, 40)
     written = json.loads((out / "metrics.json").read_text())

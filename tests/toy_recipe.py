@@ -20,6 +20,7 @@ class ToyOptions(Options):
     """As `Options`, with the size of the hidden layer."""
 
     epochs: int = 5
+    bit_true_epochs: int = 1
     learning_rate: float = 0.03
     hidden: int = Field(5, ge=1)
 

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,17 +30,17 @@ CHECKPOINT = "last.ckpt"
 
 
 @contextmanager
-def one_thread():
-    """Steps are too small to share: a second thread gains nothing, and stalls on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def threads(n: int) -> Iterator[None]:
+    """Let torch use n threads. Small steps take one: a second gains nothing, and stalls on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
-@one_thread()
+@threads(1)
 def fit(
     net: nn.Module,
     events: np.ndarray,
@@ -135,7 +136,7 @@ def _last(folder):
     return str(path)
 
 
-@one_thread()
+@threads(1)
 def classify(net: nn.Module, events: np.ndarray, batch: int = 256) -> np.ndarray:
     """Run a network and read off the classes.
 

@@ -62,6 +62,8 @@ class Recorder:
         Read for what layers are given, written for what they return.
     keep_margins : bool
         Whether to keep how far every membrane was from its threshold.
+    apart : tuple of types
+        Layers without states that are recorded, too, whether or not they have a form in NIR.
 
     Attributes
     ----------
@@ -71,28 +73,32 @@ class Recorder:
         How many calls of layers are under way, one inside the other.
     """
 
-    def __init__(self, module: nn.Module, known: Provenance, keep_margins: bool) -> None:
+    def __init__(
+        self, module: nn.Module, known: Provenance, keep_margins: bool, apart: tuple[type, ...] = ()
+    ) -> None:
         self.layers: dict[str, Layer] = {}
         self.depth = 0
         self._known = known
         self._keep_margins = keep_margins
+        self._apart = apart
         self._margin = torch.zeros(0)
         for name, layer in module.named_modules():
-            if _is_layer(layer):
+            if _is_layer(layer) or isinstance(layer, apart):
                 self._hook(name or type(layer).__name__.lower(), layer)
 
     def _hook(self, name: str, layer: nn.Module) -> None:
         def before(module: nn.Module, args: Any, kwargs: Any) -> None:
             self.depth += 1
             if self.depth == 1:
-                check_supported(module, name)
-                if not isinstance(module, TRANSPARENT):
+                if not isinstance(module, self._apart):
+                    check_supported(module, name)
+                if not self._passes_on(module):
                     self._note_given(name, module, _arguments(module, args, kwargs))
 
         def after(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             if self.depth == 1:
                 x = next(iter(_arguments(module, args, kwargs).values()))
-                if isinstance(module, TRANSPARENT):
+                if self._passes_on(module):
                     self._pass_on(name, x, output)
                 else:
                     self._note_returned(name, x, output)
@@ -127,7 +133,7 @@ class Recorder:
         value = self._known.of(x)
         if isinstance(value, Opaque):
             raise Unsupported(f"layer '{name}' is given {value.why}, which has no form in NIR; {AUDIT}")
-        if isinstance(value, Steps) and not _takes(module, value):
+        if isinstance(value, Steps) and not (_takes(module, value) or isinstance(module, self._apart)):
             raise LoopOutside(f"layer '{name}' is given several steps at once; give it one after the other")
         layer = self.layers.setdefault(name, Layer(module))
         shape = tuple(x.shape[_n_leading(value) :])
@@ -182,6 +188,9 @@ class Recorder:
         names = ["spk", *(state for state in states if state != "spk")]
         kept = [(state, getattr(module, state)) for state in states]
         return [*kept, *zip(names, returned, strict=False)]
+
+    def _passes_on(self, module: nn.Module) -> bool:
+        return isinstance(module, TRANSPARENT) and not isinstance(module, self._apart)
 
     def _pass_on(self, name: str, x: torch.Tensor, output: torch.Tensor) -> None:
         """A layer that at most reshapes returns what it is given, if it leaves batch and time alone."""

@@ -39,6 +39,8 @@ class Tracer(Watching):
         What the module computes in; conversions between float32 and float64 inside of it are ignored.
     keep_margins : bool
         Whether to keep how far every membrane was from its threshold.
+    apart : tuple of types
+        Layers without states that are followed, too, whether or not they have a form in NIR.
 
     Attributes
     ----------
@@ -48,11 +50,13 @@ class Tracer(Watching):
         With their calls, in the order of the first.
     """
 
-    def __init__(self, module: nn.Module, dtype: torch.dtype, keep_margins: bool = False) -> None:
+    def __init__(
+        self, module: nn.Module, dtype: torch.dtype, keep_margins: bool = False, apart: tuple[type, ...] = ()
+    ) -> None:
         super().__init__()
         self.known = Provenance()
         self._dtype = dtype
-        self._recorder = Recorder(module, self.known, keep_margins)
+        self._recorder = Recorder(module, self.known, keep_margins, apart)
         self.layers = self._recorder.layers
 
     @property

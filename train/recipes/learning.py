@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,14 @@ import torch
 from torch import nn
 
 from ...simulate.errors import BadInput
-from ..fit import one_thread, run_epochs
+from ..fit import run_epochs, threads
+from ..fused import Fused
 from ..learner import Speaking
 from .recipe import Options, Recipe, Split
 
 SCORED = 256  # samples at a time, where nothing is learned
 
 
-@one_thread()
 def learn(
     recipe: Recipe,
     net: nn.Module,
@@ -26,6 +27,7 @@ def learn(
     seed: int,
     folder: Path,
     progress: bool = True,
+    told: Callable[[int, float, float], None] | None = None,
 ) -> nn.Module:
     """Train a network of a recipe; go on from the checkpoint in `folder` if there is one.
 
@@ -45,11 +47,13 @@ def learn(
         Gets `last.ckpt` after every epoch.
     progress : bool
         Print one line per epoch on stderr.
+    told : callable, optional
+        Called after every epoch with its number, its loss and its score.
 
     Returns
     -------
     net : nn.Module
-        A trained copy, ready to run; its `valid_scores` holds the score after each epoch.
+        A trained copy, ready to run; its `valid_scores` and `losses` hold those of each epoch.
 
     Raises
     ------
@@ -59,20 +63,24 @@ def learn(
     if not len(train) or not len(valid):
         raise BadInput(f"{recipe.name}: {len(train)} samples to learn from, {len(valid)} to validate on")
     learner = RecipeLearner(recipe, net, options, train, valid, seed)
-    run_epochs(learner, learner.n_batches, options.epochs, folder, progress, options.clip)
-    trained = learner.best if options.keep == "best" else learner.net
+    learner.told = told
+    with threads(options.threads):
+        run_epochs(learner, learner.n_batches, options.epochs, folder, progress, options.clip)
+    trained = learner.best
+    if options.keep == "last":
+        trained.load_state_dict(learner.net.state_dict())
     trained.valid_scores = learner.scores[: options.epochs].tolist()  # type: ignore[assignment]
+    trained.losses = learner.losses[: options.epochs].tolist()  # type: ignore[assignment]
     return trained.eval()
 
 
-@one_thread()
-def outputs(net: nn.Module, x: np.ndarray, batch: int = SCORED) -> np.ndarray:
+def outputs(net: Callable[[torch.Tensor], torch.Tensor], x: np.ndarray, batch: int = SCORED) -> np.ndarray:
     """Run a network on all samples, a few at a time.
 
     Parameters
     ----------
-    net : nn.Module
-        Is put into evaluation mode.
+    net : callable
+        A module in evaluation mode, or what stands for one.
     x : array (n, steps, *shape)
         As in a split.
     batch : int
@@ -82,9 +90,19 @@ def outputs(net: nn.Module, x: np.ndarray, batch: int = SCORED) -> np.ndarray:
     -------
     output : float32 (n, steps, n_out)
     """
-    net.eval()
     with torch.no_grad():
         return np.concatenate([net(part.float()).numpy() for part in torch.from_numpy(x).split(batch)])
+
+
+def fused(net: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what runs a network layer by layer, as far as that is possible.
+
+    A network whose `chip` takes what its own forward computes first says so by an attribute `run_chip`.
+    """
+    if hasattr(net, "run_chip"):
+        net.run_chip = Fused(net.chip)  # type: ignore[assignment, arg-type]
+        return net
+    return Fused(net)
 
 
 class RecipeLearner(Speaking):
@@ -94,6 +112,7 @@ class RecipeLearner(Speaking):
     """
 
     scores: torch.Tensor
+    losses: torch.Tensor
     share: torch.Tensor
     waited: torch.Tensor
 
@@ -101,13 +120,15 @@ class RecipeLearner(Speaking):
         super().__init__()
         self.recipe, self.options, self.valid, self.seed = recipe, options, valid, seed
         self.net = copy.deepcopy(net)
+        self.run = fused(self.net) if options.fused else self.net
         self.best = copy.deepcopy(net).requires_grad_(False)
         self.x, self.y = torch.from_numpy(train.x), torch.from_numpy(train.y)
         self.n_batches = max(1, len(self.x) // options.batch)
         self.register_buffer("scores", torch.full((options.epochs,), -math.inf, dtype=torch.float64))
+        self.register_buffer("losses", torch.full((options.epochs,), math.nan, dtype=torch.float64))
         self.register_buffer("share", torch.ones((), dtype=torch.float64))  # of the learning rate
         self.register_buffer("waited", torch.zeros((), dtype=torch.int64))  # epochs without a better score
-        self.loss = 0.0
+        self.loss, self.told = 0.0, None
 
     def said(self) -> str:
         score = self.recipe.scale * float(self.scores[self.current_epoch])
@@ -136,7 +157,7 @@ class RecipeLearner(Speaking):
         x = self.x[chosen].float()
         if self.recipe.vary is not None:
             x = self.recipe.vary(x, self.generator, self.options)
-        loss = self.recipe.loss(self.net(x), self.y[chosen])
+        loss = self.recipe.loss(self.run(x), self.y[chosen])
         if not torch.isfinite(loss):
             raise BadInput(
                 f"{self.recipe.name}: the loss is {loss.item()} in epoch {self.current_epoch + 1}, batch "
@@ -149,16 +170,22 @@ class RecipeLearner(Speaking):
         if hasattr(self.net, "constrain"):
             with torch.no_grad():
                 self.net.constrain()  # type: ignore[operator]
+        if batch_idx == self.n_batches - 1:  # callbacks hear of the end of an epoch before its learner
+            self._rate()
 
-    def on_train_epoch_end(self):
-        score = self.recipe.score(outputs(self.net, self.valid.x), self.valid.y)
+    def _rate(self) -> None:
+        """Score the epoch on the validation split, and keep what follows from that."""
+        self.net.eval()
+        score = self.recipe.score(outputs(self.run, self.valid.x), self.valid.y)
         self.net.train()
         if score > float(self.scores.max()):
             self.best.load_state_dict(self.net.state_dict())
             self.waited.zero_()
         else:
             self.waited += 1
-        self.scores[self.current_epoch] = score
+        self.scores[self.current_epoch], self.losses[self.current_epoch] = score, self.loss
         if self.options.schedule == "plateau" and int(self.waited) > self.options.patience:
             self.share *= self.options.factor
             self.waited.zero_()
+        if self.told is not None:
+            self.told(self.current_epoch, self.loss, score)

@@ -35,6 +35,12 @@ class Options(BaseModel):
         Largest norm of the gradient.
     fused : bool
         All steps of a layer at once where a network allows; else step by step.
+    threads : int
+        Of torch, in training.
+    skip_bad : bool
+        Leave bad files of the data out, and say so, in place of refusing them.
+    bit_true_epochs : int
+        Passes in the chip's integers after that, for `bit_true`; 0 leaves them out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
@@ -48,6 +54,9 @@ class Options(BaseModel):
     keep: Literal["best", "last"] = "best"
     clip: float | None = Field(None, gt=0)
     fused: bool = True
+    threads: int = Field(1, ge=1)
+    skip_bad: bool = False
+    bit_true_epochs: int = Field(0, ge=0)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,20 @@ from ...simulate.errors import BadInput
 from .recipe import Recipe
 
 # name: module, and the name of its Recipe there
-_WHERE: dict[str, tuple[str, str]] = {}
+_WHERE: dict[str, tuple[str, str]] = {
+    "shd": (".shd", "SHD"),
+    "ssc": (".shd", "SSC"),
+    "audiomnist": (".audiomnist", "AUDIOMNIST"),
+    "whale-1d": (".whale", "WHALE_1D"),
+    "whale-2d": (".whale", "WHALE_2D"),
+}
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all recipes.
 
-    >>> "nothing" in names()
-    False
+    >>> "shd" in names()
+    True
     """
     return tuple(_WHERE)
 

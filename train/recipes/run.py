@@ -7,7 +7,7 @@ import platform
 import shlex
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,33 @@ import torch
 
 from ...export import from_torch, write
 from ...export.quantization import Quantization, quantization
-from ...simulate import fast, fit
+from ...simulate import fast
+from ...simulate import fit as fit_on
 from ...simulate.comparison import compare
 from ...simulate.errors import BadInput, Mismatch
 from ...simulate.files import atomic, write_json
 from ...simulate.program import Program
 from ...simulate.trace import Trace
+from ..bit_true import BitTrue
 from ..clips import CALIBRATION_CLIPS, EXPORT_CLIPS, Clips, spread
 from ..evidence import DEVICES, FOLDERS, NETWORKS, OnLava, Reading, hashes, write_evidence
+from ..fine_tuning import FINE
+from ..fit import fit
 from ..run_folder import check_folder, check_resumed, start_run
 from .learning import learn, outputs
 from .recipe import OnChip, Options, Recipe, Split, Splits
 
 LAVA_SAMPLES = 10
-WRITES = ("net.pt", "graph.nir", "program.nir", "card.json", "metrics.json", "checkpoints", *FOLDERS)
+WRITES = (
+    "net.pt",
+    "graph.nir",
+    "program.nir",
+    "bit_true.nir",
+    "card.json",
+    "metrics.json",
+    "checkpoints",
+    *FOLDERS,
+)
 Lava = Callable[[Program, np.ndarray, tuple[str, ...]], Trace]
 
 
@@ -89,7 +102,7 @@ def train_recipe(
     Returns
     -------
     metrics : dict
-        As in `metrics.json`: float, fixed and ann in the recipe's metric, lava_mismatches,
+        As in `metrics.json`: float, fixed, bit_true and ann in the recipe's metric, lava_mismatches,
         export_differences, valid_scores, train_seconds, fits, n_train, n_valid, n_test, data, notes, and what
         `write_evidence` returns.
 
@@ -106,7 +119,12 @@ def train_recipe(
     check_folder(out, force, resume)
     say(f"data: {'generating' if data is None else f'reading {data}'}")
     splits = recipe.splits(data, seed, options)
-    decisive = {**options.model_dump(), "recipe": recipe.name, "seed": seed, "data": digest(splits.train)}
+    decisive = {
+        **options.model_dump(mode="json"),
+        "recipe": recipe.name,
+        "seed": seed,
+        "data": digest(splits.train),
+    }
     check_resumed(out, decisive) if resume else start_run(out, decisive, WRITES)
 
     say(f"train: {len(splits.train)} samples, {options.epochs} epochs")
@@ -124,6 +142,11 @@ def train_recipe(
     ran = None if lava is None else _on_lava(program, events, lava, say)
     reading = Reading(recipe.decide, splits.test.sample_rate, 0.0, 0.0, deployed.on_chip.host)
     test = Clips(x, splits.test.y, splits.test.names, splits.test.notes, splits.test.sounds)
+    tuned = None
+    if options.bit_true_epochs:
+        say(f"train: {options.bit_true_epochs} epochs in the chip's integers")
+        tuned = bit_true(deployed, splits.train, options, seed, out / "checkpoints" / "bit_true", progress)
+        tuned.save(out / "bit_true.nir")
     metrics = {
         "recipe": recipe.name,
         "metric": recipe.metric,
@@ -131,19 +154,20 @@ def train_recipe(
         "scale": recipe.scale,
         "float": recipe.score(floats, splits.test.y),
         "fixed": recipe.score(fixed.output, splits.test.y),
+        "bit_true": tuned and recipe.score(fast.run(tuned, events).output, splits.test.y),
         "ann": baseline,
         "export_differences": 0,  # from_torch raises at the first
         "lava_mismatches": None if ran is None else 0,  # as does the comparison
         "lava_samples": 0 if ran is None else len(ran.clips),
         "valid_scores": net.valid_scores,
         "train_seconds": seconds,
-        "parameters": sum(p.numel() for p in net.parameters()),
+        "parameters": sum(p.numel() for p in net.parameters() if p.requires_grad),
         "n_train": len(splits.train),
         "n_valid": len(splits.valid),
         "n_test": len(splits.test),
         "data": splits.source,
         "notes": {name: list(getattr(splits, name).notes) for name in ("train", "valid", "test")},
-        "fits": {device: fit(program, device).fits for device in DEVICES},
+        "fits": {device: fit_on(program, device).fits for device in DEVICES},
         **write_evidence(out, deployed.rounded, deployed.graph, test, floats, fixed, ran, reading),
     }
     _write(out, recipe, options, seed, data, net, deployed, metrics)
@@ -173,6 +197,17 @@ def to_chip(recipe: Recipe, net: torch.nn.Module, train: Split, options: Options
     graph = from_torch(on_chip.module, spread(calibration, EXPORT_CLIPS), dt=recipe.dt_s(options))
     rounded = quantization(graph, calibration, input_bits=on_chip.input_bits)
     return Deployed(on_chip, graph, rounded)
+
+
+def bit_true(
+    deployed: Deployed, train: Split, options: Options, seed: int, folder: Path, progress: bool = True
+) -> Program:
+    """Train on in the chip's integers; return the Program whose output the training has seen."""
+    events = encoded(deployed.rounded.program, deployed.on_chip.encode(train.x))
+    settings = replace(FINE, epochs=options.bit_true_epochs, batch=options.batch, seed=seed)
+    trained = fit(BitTrue(deployed.rounded), events, train.y, settings, folder, progress)
+    assert isinstance(trained, BitTrue)
+    return trained.program()
 
 
 def encoded(program: Program, x: np.ndarray) -> np.ndarray:
@@ -224,8 +259,8 @@ def _card(out, recipe, options, seed, data, weights, metrics) -> dict[str, Any]:
     """What anyone who gets the weights must know of them."""
     command = ["lavalier", "train", recipe.name, "--seed", str(seed)]
     command += ["--data", str(data)] if data is not None else []
-    defaults = recipe.chosen().model_dump()
-    for name, value in options.model_dump().items():
+    defaults = recipe.chosen().model_dump(mode="json")
+    for name, value in options.model_dump(mode="json").items():
         if value != defaults[name]:
             command += ["--set", f"{name}={json.dumps(value)}"]
     parts = ("lavalier", "torch", "snntorch", "lightning", "numpy", "nir")
@@ -236,7 +271,7 @@ def _card(out, recipe, options, seed, data, weights, metrics) -> dict[str, Any]:
         "licence": "BSD-3-Clause" if data is None else "that of the recordings",
         "seed": seed,
         "seeds": {"weights, order, dropout" + ", data" * (data is None): seed},
-        "options": options.model_dump(),
+        "options": options.model_dump(mode="json"),
         "sha256": hashlib.sha256(weights).hexdigest(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in parts}},
         "command": shlex.join(command),
