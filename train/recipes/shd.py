@@ -145,6 +145,7 @@ SHD = Recipe(
     variants={
         "published": {"hidden": 873, "protocol": "abdallas"},
         "refractory": {"refractory": 2},
+        "fsdd": {"hidden": 873, "epochs": 20},
     },
 )
 SSC = Recipe(
