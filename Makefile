@@ -24,5 +24,5 @@ bench: setup
 	@$(bin)/python -m benchmarks $(if $(DATA),--data $(DATA))
 
 lock:
-	uv pip compile -q --no-emit-index-url --no-annotate --no-header --python-version 3.10 --extra train --extra lava --group dev pyproject.toml -o locks/python3.10.txt
-	uv pip compile -q --no-emit-index-url --no-annotate --no-header --universal --python-version 3.10 --extra train --group dev pyproject.toml -o locks/without-lava.txt
+	uv pip compile -q --no-emit-index-url --no-annotate --no-header --python-version 3.10 --extra train --extra sweep --extra lava --group dev pyproject.toml -o locks/python3.10.txt
+	uv pip compile -q --no-emit-index-url --no-annotate --no-header --universal --python-version 3.10 --extra train --extra sweep --group dev pyproject.toml -o locks/without-lava.txt

@@ -12,7 +12,7 @@ from lavalier.simulate.files import write_json
 from . import digits, interchange, quantization, recipes, report, start, training
 from .energy import keyword_spotting, neurobench, sanafe_prices
 from .measure import Disturbed, Figure
-from .speed import against, bound, cost
+from .speed import against, bound, cost, steps
 
 RESULTS = Path(__file__).with_name("results.json")
 BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
@@ -25,6 +25,10 @@ BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
     "export.interpreter_vs_torch": interchange.interpreter_vs_torch,
     "training.bit_true_vs_float": training.step_time,
     "training.accuracy": training.accuracy,
+    "train.vs_snntorch": steps.vs_snntorch,
+    "train.recurrent_vs_snntorch": steps.recurrent_vs_snntorch,
+    "train.gradient_error": steps.gradient_error,
+    "train.memory_vs_snntorch": steps.memory,
     "report.bytes": report.size,
     "report.ready_s": report.ready,
     "simulate.vs_snntorch": against.vs_snntorch,
@@ -56,6 +60,7 @@ MEASURED_BY = {
     "digits.lava_mismatches": "digits.accuracy",
     "digits.train_minutes": "digits.accuracy",
     "train.bit_true_vs_float": "training.bit_true_vs_float",
+    "train.vs_products": "train.vs_snntorch",
     "digits.bit_true": "training.accuracy",
     "digits.bit_true_lost": "training.accuracy",
     "digits.bit_true_mismatches": "training.accuracy",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from lavalier.simulate.errors import (
     BadInput,
@@ -43,6 +44,10 @@ Data = Annotated[
 ]
 Samples = Annotated[int | None, typer.Option("--samples", help="Take this many, evenly spaced.")]
 Check = Annotated[bool, typer.Option("--check", help="Run the reference too; every value must be equal.")]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="[ADDRESS]", help="On Ray: this machine, or a running cluster."),
+]
 
 POLICY = {
     "preset": Annotated[str | None, typer.Option(help="Convention of a framework that a NIR graph follows.")],
@@ -208,6 +213,56 @@ def _train_recipe(
     _print(metrics if as_json else to_text(metrics, out))
 
 
+class WithRay(TyperCommand):
+    """A command whose --ray may stand without an address."""
+
+    def parse_args(self, ctx, args):
+        for i in reversed([i for i, a in enumerate(args) if a == "--ray"]):
+            if (args[i + 1 :] or ["-"])[0].startswith("-"):
+                args = [*args[: i + 1], "local", *args[i + 1 :]]
+        return super().parse_args(ctx, args)
+
+
+@app.command(no_args_is_help=True, cls=WithRay)
+def sweep(
+    recipe: Annotated[str, typer.Argument(help="Recipe.")],
+    grid: Annotated[list[str], typer.Option("--grid", help="OPTION=VALUE,VALUE,... as often as wanted.")],
+    folds: Annotated[int, typer.Option(min=2, help="Folds of each cell.")] = 5,
+    ray: Ray = None,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="On Ray: stop trials that are behind (ASHA).")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder; default: runs/ and the name.")
+    ] = None,
+    data: Data = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, order, folds and generated data.")] = 0,
+    variant: Annotated[str | None, typer.Option(help="Named options, such as published.")] = None,
+    options: Annotated[Path | None, typer.Option(help="Options of all cells (.yaml).")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="OPTION=VALUE of all cells, as often as wanted.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Whose energy is a column.")] = "loihi1",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on; finished trials stay.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Train every cell of a grid on every fold: medians, heat map, bit-true scores, energy, what failed."""
+    _need("torch", "train")
+    _need("lightning", "train")
+    if stop_early and ray is None:
+        raise BadInput("--stop-early needs --ray, whose scheduler it is")
+    from lavalier.recipes import changes_of
+    from lavalier.sweeping import run_sweep
+
+    out = Path("runs") / f"sweep-{recipe}" if out is None else out
+    changes = changes_of(options, settings or ())
+    found, text = run_sweep(
+        recipe, grid, folds, out, data, seed, variant, changes, device, ray, stop_early, force, resume, _say
+    )
+    _print(found if as_json else text)
+
+
 @app.command()
 def export(
     weights: Annotated[Path, typer.Argument(help="state_dict of a digits network (.pt).")],
@@ -335,7 +390,7 @@ def quantize(
     _print({**done.to_json(), **found} if as_json else done.to_text())
 
 
-@app.command()
+@app.command(cls=WithRay)
 @with_policy
 def simulate(
     network: Annotated[Path, typer.Argument(help="A Program, a lava-dl network (.net), or a NIR graph.")],
@@ -345,6 +400,10 @@ def simulate(
     engine: Annotated[str | None, typer.Option(help="fast (default) or reference, of a Program.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of fast; default: one a processor.")] = None,
     check: Check = False,
+    shards: Annotated[
+        Path | None, typer.Option(help="Folder: run in parts that land there, and go on with those missing.")
+    ] = None,
+    ray: Ray = None,
     *,
     policy: dict,
     out: Out = None,
@@ -358,7 +417,14 @@ def simulate(
 
     loaded = load_network(network, policy)
     source = encoded(loaded, load_source(input_shape(loaded), input, data).take(samples))
-    engine, trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
+    if shards is not None:
+        from lavalier.sweeping import run_parts
+
+        engine, trace = run_parts(loaded, source.x, shards, ray, check, engine, _say)
+    else:
+        if ray is not None:
+            raise BadInput("--ray runs parts: give --shards, the folder where they land")
+        engine, trace = run_network(loaded, source.x, engine, threads, record=check or out is not None)
     _finish(Run(loaded, source, trace, engine), check, out, as_json)
 
 

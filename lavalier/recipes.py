@@ -22,13 +22,24 @@ def options_of(
     BadInput
         The file is no mapping, a setting is not key=value, or an option or a value is not allowed.
     """
+    return recipe.chosen(variant, changes_of(file, settings))
+
+
+def changes_of(file: Path | None = None, settings: Iterable[str] = ()) -> dict[str, Any]:
+    """Return what a YAML file and key=value change of options.
+
+    Raises
+    ------
+    BadInput
+        The file is no mapping, or a setting is not key=value.
+    """
     changes: dict[str, Any] = {} if file is None else _read(file)
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not key or not equals:
             raise BadInput(f"--set {setting}: must be an option and its value, as in epochs=10")
         changes[key] = _parsed(setting, value)
-    return recipe.chosen(variant, changes)
+    return changes
 
 
 def run_recipe(

@@ -6,7 +6,7 @@ Importing it loads no torch; its names load what they need.
 from importlib import import_module
 from typing import Any
 
-_NAMES = {"BitTrue": ".bit_true", "fine_tune": ".fine_tuning"}
+_NAMES = {"BitTrue": ".bit_true", "fine_tune": ".fine_tuning", "Fused": ".fused"}
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 

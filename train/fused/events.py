@@ -5,56 +5,84 @@ from typing import NamedTuple
 import numpy as np
 
 from ...simulate.compiled import inlined, kernel
+from ...simulate.unchecked import window
+from .compress import places_not_zero
 from .threads import shared
 
 CACHE = 2**20  # bytes of dense rows that stay in a core's second cache while they are summed
 LANES = 16  # columns that are summed at once
+NARROW = 64  # columns in a block, below which it is better to have few rows in it
 
 
 class Events(NamedTuple):
-    """The entries of a matrix that are not zero, row by row (CSR).
+    """The entries of a matrix that are not zero, row by row.
 
     Attributes
     ----------
-    starts : int64 (rows + 1)
-    columns : int32 (entries)
-    values : float (entries)
+    starts, ends : int64 (rows)
+        Where the entries of a row are.
+    columns : int32 (room)
+    values : float (room), or nothing
+        1 where there are none.
     n_columns : int
     """
 
     starts: np.ndarray
+    ends: np.ndarray
     columns: np.ndarray
     values: np.ndarray
     n_columns: int
 
+    def rows(self, low: int, high: int) -> "Events":
+        """Return some of the rows."""
+        return self._replace(starts=self.starts[low:high], ends=self.ends[low:high])
+
     @property
     def density(self) -> float:
         """Share of the entries that are not zero."""
-        return self.columns.size / max(1, (self.starts.size - 1) * self.n_columns)
+        return (self.ends - self.starts).sum() / max(1, len(self.starts) * self.n_columns)
 
 
-def found(x: np.ndarray, dtype: np.dtype | None = None) -> Events:
-    """Find the entries of a matrix (rows, columns) that are not zero.
+def dense(events: Events, dtype: np.dtype) -> np.ndarray:
+    """Return the matrix with its zeros."""
+    out = np.zeros((len(events.starts), events.n_columns), dtype)
+    spread(*events[:4], out)
+    return out
 
-    >>> found(np.array([[0.0, 3.0], [0.0, 0.0]], np.float32))[:3]
-    (array([0, 1, 1]), array([1], dtype=int32), array([3.], dtype=float32))
+
+def found(x: np.ndarray, dtype: np.dtype | None = None, most: float = 1.0) -> Events | None:
+    """Find the entries of a matrix that are not zero.
+
+    Parameters
+    ----------
+    x : array (rows, columns)
+        Whole rows lie together.
+    dtype : dtype, optional
+        Of the values; default: that of x.
+    most : float, 0 to 1
+        Share of entries from which it is not worth while, and None is returned.
+
+    >>> events = found(np.array([[0.0, 3.0], [0.0, 0.0]], np.float32))
+    >>> events.starts, events.ends, events.columns[:1], events.values[:1]
+    (array([0, 2]), array([1, 2]), array([1], dtype=int32), array([3.], dtype=float32))
     """
-    rows = len(x)
-    starts = np.zeros(rows + 1, np.int64)
-    shared(rows, lambda low, high: count(x, starts, low, high))
-    np.cumsum(starts, out=starts)
-    columns, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], dtype or x.dtype)
-    shared(rows, lambda low, high: collect(x, starts, columns, values, low, high))
-    return Events(starts, columns, values, x.shape[1])
+    rows, n = x.shape
+    width = int(np.ceil(most * n))
+    starts, ends = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    columns, values = np.empty(rows * width, np.int32), np.empty(rows * width, dtype or x.dtype)
+    few = []
+    shared(rows, lambda low, high: few.append(collect(x, width, starts, ends, columns, values, low, high)))
+    return Events(starts, ends, columns, values, n) if all(few) else None
 
 
 def turned(events: Events) -> Events:
     """Return the same matrix with rows for columns, in the order of the rows."""
-    rows = events.starts.size - 1
-    starts = np.zeros(events.n_columns + 1, np.int64)
-    columns, values = np.empty_like(events.columns), np.empty_like(events.values)
-    turn(events.starts, events.columns, events.values, starts, columns, values)
-    return Events(starts, columns, values, rows)
+    starts, ends = np.zeros(events.n_columns, np.int64), np.zeros(events.n_columns, np.int64)
+    size = int((events.ends - events.starts).sum())
+    columns = np.empty(size, np.int32)
+    values = np.empty(size if events.values.size else 0, events.values.dtype)
+    turn(*events[:4], starts, ends, columns, values)
+    return Events(starts, ends, columns, values, len(events.starts))
 
 
 def product(events: Events, dense: np.ndarray, out: np.ndarray) -> None:
@@ -67,83 +95,101 @@ def product(events: Events, dense: np.ndarray, out: np.ndarray) -> None:
     dense, out : float
         Whole rows lie together.
     """
-    rows, n = out.shape
-    blocks = CACHE // (dense.itemsize * LANES * max(1, len(dense)))
-    columns = LANES * max(1, min(-(-n // LANES), blocks))
-    if columns * len(dense) * dense.itemsize > CACHE:  # too many rows for any block of columns
-        columns = n
-    width, each = min(columns, n), max(1, CACHE // (dense.itemsize * min(columns, n)))
-    shared(rows, lambda low, high: accumulate(*events[:3], dense, out, width, each, low, high))
+    shared(len(out), lambda low, high: add_product(events, dense, out, low, high))
+
+
+def add_product(events: Events, dense: np.ndarray, out: np.ndarray, low: int, high: int) -> None:
+    """As `product`, some of the rows, in this thread."""
+    n = out.shape[1]
+    width = CACHE // (dense.itemsize * max(1, len(dense))) // LANES * LANES
+    width = min(n, width if width >= NARROW else n)
+    each = max(1, CACHE // (dense.itemsize * width))
+    accumulate(*events[:4], dense, out, width, each, low, high)
 
 
 @kernel
-def count(x, starts, low, high):
-    """Count the entries of some rows into starts[row + 1]."""
+def collect(x, width, starts, ends, columns, values, low, high):
+    """Write the entries of some rows, as many as `width` in a row on average; False if there are more."""
+    n, at, limit = x.shape[1], low * width, high * width
+    here = np.empty(n, np.int32)
     for row in range(low, high):
-        total = 0
-        for column in range(x.shape[1]):
-            total += x[row, column] != 0
-        starts[row + 1] = total
+        count = places_not_zero(window(x, row * n, n), here, 0)
+        if at + count > limit:
+            return False
+        starts[row] = at
+        for k in range(count):
+            columns[at + k] = here[k]
+            values[at + k] = x[row, here[k]]
+        at += count
+        ends[row] = at
+    return True
 
 
 @kernel
-def collect(x, starts, columns, values, low, high):
-    """Write the entries of some rows."""
-    at = starts[low]
-    for row in range(low, high):
-        last = starts[row + 1]
-        for column in range(x.shape[1]):
-            if at == last:
-                break
-            columns[at] = column
-            at += x[row, column] != 0
-        for k in range(starts[row], last):
-            values[k] = x[row, columns[k]]
+def spread(starts, ends, columns, values, out):
+    """Write entries into a matrix of zeros."""
+    for row in range(starts.size):
+        for k in range(starts[row], ends[row]):
+            out[row, columns[k]] = values[k] if values.size else 1
 
 
 @kernel
-def turn(starts, columns, values, turned_starts, turned_columns, turned_values):
-    """Sort entries by column; `turned_starts` holds zeros before."""
-    for k in range(columns.size):
-        turned_starts[columns[k] + 1] += 1
-    for i in range(1, turned_starts.size):
-        turned_starts[i] += turned_starts[i - 1]
-    place = turned_starts[:-1].copy()
-    for row in range(starts.size - 1):
-        for k in range(starts[row], starts[row + 1]):
-            at = place[columns[k]]
-            turned_columns[at], turned_values[at] = row, values[k]
-            place[columns[k]] = at + 1
+def turn(starts, ends, columns, values, turned_starts, turned_ends, turned_columns, turned_values):
+    """Sort entries by column; `turned_starts` and `turned_ends` hold zeros before."""
+    for row in range(starts.size):
+        for k in range(starts[row], ends[row]):
+            turned_ends[columns[k]] += 1
+    total = 0
+    for i in range(turned_ends.size):
+        turned_starts[i] = total
+        total += turned_ends[i]
+        turned_ends[i] = turned_starts[i]
+    for row in range(starts.size):
+        for k in range(starts[row], ends[row]):
+            at = turned_ends[columns[k]]
+            turned_columns[at] = row
+            if values.size:
+                turned_values[at] = values[k]
+            turned_ends[columns[k]] = at + 1
 
 
 @kernel
-def accumulate(starts, columns, values, dense, out, width, each, low, high):
+def accumulate(starts, ends, columns, values, dense, out, width, each, low, high):
     """Add rows of `dense` to some rows of `out`, in blocks of `width` columns and `each` rows of `dense`."""
-    n = dense.shape[1]
-    at = np.empty(high - low, np.int64)
+    n, at, one = dense.shape[1], np.empty(high - low, np.int64), dense.dtype.type(1)
+    weighted = values.size > 0
     for begin in range(0, n, width):
-        end = min(begin + width, n)
+        size = min(width, n - begin)
         at[:] = starts[low:high]
-        for first in range(0, max(1, dense.shape[0]), each):
-            limit = first + each
+        for limit in range(each, dense.shape[0] + each, each):
             for row in range(low, high):
-                k, last = at[row - low], starts[row + 1]
-                total = out[row, begin:end]
+                k, last, total = at[row - low], ends[row], window(out, row * n + begin, size)
                 while k + 4 <= last and columns[k + 3] < limit:
-                    add_four(columns, values, dense, k, begin, end, total)
+                    d0 = window(dense, columns[k] * n + begin, size)
+                    d1 = window(dense, columns[k + 1] * n + begin, size)
+                    d2 = window(dense, columns[k + 2] * n + begin, size)
+                    d3 = window(dense, columns[k + 3] * n + begin, size)
+                    if weighted:
+                        v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
+                        _add_four(v0, v1, v2, v3, d0, d1, d2, d3, total)
+                    else:
+                        _add_four(one, one, one, one, d0, d1, d2, d3, total)
                     k += 4
                 while k < last and columns[k] < limit:
-                    d, v = dense[columns[k], begin:end], values[k]
-                    for j in range(total.size):
-                        total[j] += v * d[j]
+                    _add_one(
+                        values[k] if weighted else one, window(dense, columns[k] * n + begin, size), total
+                    )
                     k += 1
                 at[row - low] = k
 
 
 @inlined
-def add_four(columns, values, dense, k, begin, end, total):
-    d0, d1 = dense[columns[k], begin:end], dense[columns[k + 1], begin:end]
-    d2, d3 = dense[columns[k + 2], begin:end], dense[columns[k + 3], begin:end]
-    v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
+def _add_four(v0, v1, v2, v3, d0, d1, d2, d3, total):
     for j in range(total.size):
         total[j] += (v0 * d0[j] + v1 * d1[j]) + (v2 * d2[j] + v3 * d3[j])
+
+
+@inlined
+def _add_one(v, d, total):
+    for j in range(total.size):
+        total[j] += v * d[j]

@@ -6,11 +6,16 @@ The arithmetic is that of `layer.Form`. Samples `low` to `high` are run, so that
 import numpy as np
 
 from ...simulate.compiled import inlined, kernel
+from ...simulate.unchecked import window
+from .compress import places_above
 from .surrogates import ATAN, FAST_SIGMOID
 
 
 @kernel
-def advance(a_in, beta, alpha, threshold, rates, weights, block, mask, syn, after, spikes, low, high):
+def advance(
+    a_in, beta, alpha, threshold, rates, weights, block, mask, syn, after, spikes, starts, ends, fired,
+    low, high,
+):  # fmt: skip
     """Run all steps of some samples.
 
     Parameters
@@ -33,32 +38,52 @@ def advance(a_in, beta, alpha, threshold, rates, weights, block, mask, syn, afte
         Receives the currents; with one step, only the last is kept.
     after : float (batch, steps, n), or nothing
         Receives the membranes after a reset that acts at once.
-    spikes : float (batch, steps, n)
+    spikes : float (batch, steps, n), or nothing
         Receives them.
+    starts, ends : int64 (batch * steps)
+        Receive where the spikes of a step are in `fired`.
+    fired : int32 (batch * steps * n)
+        Receives their neurons.
     low, high : int
         Samples.
     """
     steps, n = a_in.shape[1:]
     recurrent, wide, once = weights.size > 0, alpha.size > 0, after.size > 0
-    rest, together = np.zeros(n, a_in.dtype), high - low if recurrent else 1
-    fired, counts = np.empty((together, n), np.int32), np.zeros(together, np.int64)
+    rest, together, arrived = (
+        np.zeros(n, a_in.dtype),
+        high - low if recurrent else 1,
+        np.empty(block, a_in.dtype),
+    )
     for first in range(low, high, together):
         for t in range(steps):
             if recurrent and t:
-                _arrive(weights, block, fired, counts, mask, a_in, first, t)
+                _arrive(weights, block, starts, ends, fired, mask, a_in, first, first + together, t, arrived)
             for b in range(first, first + together):
-                m, s = a_in[b, t], spikes[b, t]
-                last = rest if t == 0 else (after if once else a_in)[b, t - 1]
-                x = m
+                row = b * steps + t
+                at = row * n
+                m = window(a_in, at, n)
+                last = _before(rest, after, at, t) if once else _before(rest, a_in, at, t)
                 if wide:
                     depth = syn.shape[1]
-                    x = syn[b, t % depth]
-                    _charge(rest if t == 0 else syn[b, (t - 1) % depth], m, alpha, x)
-                _step(last, x, beta, threshold, rates, m, s)
+                    x = window(syn, (b * depth + t % depth) * n, n)
+                    was = _before(rest, syn, (b * depth + (t + depth - 1) % depth) * n + n, t)
+                    _charge(was, m, alpha, x)
+                    _step(last, x, beta, threshold, rates, m)
+                else:
+                    _step(last, m, beta, threshold, rates, m)
                 if once:
-                    _reset(last, m, threshold, rates, after[b, t])
-                if recurrent:
-                    counts[b - first] = _found(s, fired[b - first])
+                    _reset(last, m, threshold, rates, window(after, at, n))
+                if spikes.size:
+                    _spikes(m, threshold, window(spikes, at, n))
+                starts[row] = ends[row - 1] if t else at
+                ends[row] = places_above(m, threshold, fired, starts[row])
+
+
+@inlined
+def _before(rest, states, at, t):
+    """Return the row of `states` before the one that begins at `at`; `rest` before the first step."""
+    n = rest.size
+    return window(states, at - n, n) if t else window(rest, 0, n)
 
 
 @inlined
@@ -68,15 +93,19 @@ def _charge(before, a_in, alpha, syn):
 
 
 @inlined
-def _step(last, x, beta, threshold, rates, m, s):
+def _step(last, x, beta, threshold, rates, m):
     one, none = rates.dtype.type(1), rates.dtype.type(0)
     forgets, wipes, drops, _ = rates
     for j in range(m.size):
         r = one if last[j] > threshold[j] else none
         total = beta[j] * (last[j] * (one - r * forgets)) + x[j]
-        total = total * (one - r * wipes) - r * drops * threshold[j]
-        m[j] = total
-        s[j] = one if total > threshold[j] else none
+        m[j] = total * (one - r * wipes) - r * drops * threshold[j]
+
+
+@inlined
+def _spikes(m, threshold, s):
+    for j in range(m.size):
+        s[j] = m[j] > threshold[j]
 
 
 @inlined
@@ -89,54 +118,53 @@ def _reset(last, m, threshold, rates, after):
 
 
 @inlined
-def _found(s, fired):
-    count = 0
-    for j in range(s.size):
-        fired[count] = j
-        count += s[j] > 0
-    return count
-
-
-@inlined
-def _arrive(weights, block, fired, counts, mask, a_in, first, t):
-    n = weights.shape[1]
-    arrived = np.empty(block, a_in.dtype)
+def _arrive(weights, block, starts, ends, fired, mask, a_in, first, last, t, arrived):
+    steps, n = a_in.shape[1:]
     for begin in range(0, n, block):
-        end = min(begin + block, n)
-        for i in range(counts.size):
-            row = arrived[: end - begin]
-            row[:] = 0
-            _add_rows(weights, fired[i], counts[i], begin, end, row)
-            to = a_in[first + i, t, begin:end]
+        size = min(block, n - begin)
+        for b in range(first, last):
+            row, at = window(arrived, 0, size), (b * steps + t) * n + begin
+            for j in range(size):
+                row[j] = 0
+            before = b * steps + t - 1
+            count = ends[before] - starts[before]
+            _add_rows(weights, window(fired, starts[before], count), count, begin, row)
             if mask.size:
-                times = mask[first + i, t, begin:end]
-                for j in range(row.size):
-                    to[j] += times[j] * row[j]
+                _add_masked(window(mask, at, size), row, window(a_in, at, size))
             else:
-                for j in range(row.size):
-                    to[j] += row[j]
+                _add(row, window(a_in, at, size))
 
 
 @inlined
-def _add_rows(weights, fired, count, begin, end, row):
-    k = 0
+def _add_masked(mask, row, to):
+    for j in range(to.size):
+        to[j] += mask[j] * row[j]
+
+
+@inlined
+def _add_rows(weights, fired, count, begin, row):
+    n, size, k = weights.shape[1], row.size, 0
     while k + 4 <= count:
-        w0, w1 = weights[fired[k], begin:end], weights[fired[k + 1], begin:end]
-        w2, w3 = weights[fired[k + 2], begin:end], weights[fired[k + 3], begin:end]
-        for j in range(row.size):
-            row[j] += (w0[j] + w1[j]) + (w2[j] + w3[j])
+        w0, w1 = window(weights, fired[k] * n + begin, size), window(weights, fired[k + 1] * n + begin, size)
+        w2 = window(weights, fired[k + 2] * n + begin, size)
+        w3 = window(weights, fired[k + 3] * n + begin, size)
+        _add_four(w0, w1, w2, w3, row)
         k += 4
     while k < count:
-        w0 = weights[fired[k], begin:end]
-        for j in range(row.size):
-            row[j] += w0[j]
+        _add(window(weights, fired[k] * n + begin, size), row)
         k += 1
+
+
+@inlined
+def _add_four(w0, w1, w2, w3, to):
+    for j in range(to.size):
+        to[j] += (w0[j] + w1[j]) + (w2[j] + w3[j])
 
 
 @kernel
 def retreat(
     mem, after, syn, gs, gm, returned, slopes, beta, alpha, threshold, rates, surrogate, steepness,
-    ga, later, later_syn, sums, low, high, top, bottom,
+    ga, origin, later, later_syn, sums, low, high, top, bottom,
 ):  # fmt: skip
     """Carry gradients back through the steps `top` - 1 to `bottom` of some samples.
 
@@ -154,8 +182,10 @@ def retreat(
         By its number.
     steepness : float
         Of the surrogate.
-    ga : float (batch, steps, n)
-        Receives the gradient of a_in.
+    ga : float (samples, steps, n)
+        Receives the gradient of a_in, of the samples from `origin` on.
+    origin : int
+        The first sample in it.
     later, later_syn : float (batch, n)
         Gradients that membranes and currents get from the step after; replaced by those from `bottom`.
     sums : float (batch, 3, n), or nothing
@@ -163,49 +193,110 @@ def retreat(
     top, bottom : int
         Steps.
     """
-    n = mem.shape[2]
-    one, none, half = rates.dtype.type(1), rates.dtype.type(0), rates.dtype.type(0.5)
-    quarter = rates.dtype.type(np.pi / 2)
-    forgets, wipes, drops, clears = rates
-    rest, once = np.zeros(n, mem.dtype), after.size > 0
-    h, from_s, nowhere = np.empty(n, mem.dtype), np.empty(n, mem.dtype), np.zeros((3, n), mem.dtype)
+    steps, n = mem.shape[1:]
+    rest, once, wide = np.zeros(n, mem.dtype), after.size > 0, alpha.size > 0
+    h, from_s, nowhere = np.empty(n, mem.dtype), np.empty(n, mem.dtype), np.zeros(3 * n, mem.dtype)
     for b in range(low, high):
-        wanted = sums[b] if sums.size else nowhere
-        back, back_syn = later[b], later_syn[b] if alpha.size else rest
+        learns, back = sums.size > 0, window(later, b * n, n)
+        wanted = window(sums, b * 3 * n, 3 * n) if learns else window(nowhere, 0, 3 * n)
+        from_beta, from_alpha = window(wanted, 0, n), window(wanted, n, n)
+        from_threshold = window(wanted, 2 * n, n)
         for t in range(top - 1, bottom - 1, -1):
-            m, ga_t = mem[b, t], ga[b, t]
-            last = rest if t == 0 else (after if once else mem)[b, t - 1]
+            at = (b * steps + t) * n
+            m, ga_t = window(mem, at, n), window(ga, at - origin * steps * n, n)
+            last = _before(rest, after, at, t) if once else _before(rest, mem, at, t)
             if surrogate == FAST_SIGMOID:
-                for j in range(n):
-                    far = one + steepness * abs(m[j] - threshold[j])
-                    h[j] = one / (far * far)
+                _fast_sigmoid(m, threshold, steepness, h)
             elif surrogate == ATAN:
-                for j in range(n):
-                    far = quarter * steepness * (m[j] - threshold[j])
-                    h[j] = half * steepness / (one + far * far)
+                _atan(m, threshold, steepness, h)
             else:
-                h[:] = slopes[b, t]
-            from_s[:] = gs[b, t] if gs.size else rest
+                _copy(window(slopes, at, n), h)
+            wanting = window(gs, at, n) if gs.size else window(rest, 0, n)
             if returned.size:
-                from_s += returned[b]
+                _sum(wanting, window(returned, b * n, n), from_s)
+                wanting = window(from_s, 0, n)
             if gm.size:
-                back += gm[b, t]
-            for j in range(n):
-                r = one if last[j] > threshold[j] else none
-                due = ((one if m[j] > threshold[j] else none) - r) if once else none
-                now = one if once else none
-                taken = drops * threshold[j] + clears * m[j]
-                spike = h[j] * (from_s[j] - now * taken * back[j])
-                total = back[j] * (one - due * clears) + spike
-                kept = total * (one - r * wipes)
-                held = last[j] * (one - r * forgets)
-                wanted[0, j] += kept * held
-                wanted[2, j] -= spike + drops * (due * back[j] + r * total)
-                ga_t[j] = kept
-                back[j] = beta[j] * kept * (one - r * forgets)
-            if alpha.size:
-                before = rest if t == 0 or not syn.size else syn[b, t - 1]
-                for j in range(n):
-                    ga_t[j] += back_syn[j]
-                    wanted[1, j] += ga_t[j] * before[j]
-                    back_syn[j] = alpha[j] * ga_t[j]
+                _add(window(gm, at, n), back)
+            if once:
+                _undo_reset(m, last, h, wanting, threshold, rates, back, from_threshold)
+            else:
+                _add_times(h, wanting, back, from_threshold)
+            _undo_step(last, beta, threshold, rates, ga_t, back, from_beta, from_threshold)
+            if wide:
+                before = _before(rest, syn, at, t if syn.size else 0)
+                _undo_charge(before, alpha, ga_t, window(later_syn, b * n, n), from_alpha)
+
+
+@inlined
+def _fast_sigmoid(m, threshold, steepness, h):
+    one = h.dtype.type(1)
+    for j in range(h.size):
+        far = one + steepness * abs(m[j] - threshold[j])
+        h[j] = one / (far * far)
+
+
+@inlined
+def _atan(m, threshold, steepness, h):
+    one, scale = h.dtype.type(1), h.dtype.type(np.pi / 2) * steepness
+    for j in range(h.size):
+        far = scale * (m[j] - threshold[j])
+        h[j] = h.dtype.type(0.5) * steepness / (one + far * far)
+
+
+@inlined
+def _copy(x, to):
+    for j in range(to.size):
+        to[j] = x[j]
+
+
+@inlined
+def _sum(x, y, to):
+    for j in range(to.size):
+        to[j] = x[j] + y[j]
+
+
+@inlined
+def _add(x, to):
+    for j in range(to.size):
+        to[j] += x[j]
+
+
+@inlined
+def _add_times(h, from_s, back, from_threshold):
+    for j in range(back.size):
+        spike = h[j] * from_s[j]
+        back[j] += spike
+        from_threshold[j] -= spike
+
+
+@inlined
+def _undo_reset(m, last, h, from_s, threshold, rates, back, from_threshold):
+    one, none = rates.dtype.type(1), rates.dtype.type(0)
+    _, _, drops, clears = rates
+    for j in range(back.size):
+        due = (one if m[j] > threshold[j] else none) - (one if last[j] > threshold[j] else none)
+        spike = h[j] * (from_s[j] - (drops * threshold[j] + clears * m[j]) * back[j])
+        from_threshold[j] -= spike + drops * due * back[j]
+        back[j] = back[j] * (one - due * clears) + spike
+
+
+@inlined
+def _undo_step(last, beta, threshold, rates, ga, back, from_beta, from_threshold):
+    one, none = rates.dtype.type(1), rates.dtype.type(0)
+    forgets, wipes, drops, _ = rates
+    for j in range(back.size):
+        r = one if last[j] > threshold[j] else none
+        kept, keeps = back[j] * (one - r * wipes), one - r * forgets
+        from_beta[j] += kept * last[j] * keeps
+        from_threshold[j] -= drops * r * back[j]
+        ga[j] = kept
+        back[j] = beta[j] * kept * keeps
+
+
+@inlined
+def _undo_charge(before, alpha, ga, back_syn, from_alpha):
+    for j in range(ga.size):
+        total = ga[j] + back_syn[j]
+        ga[j] = total
+        from_alpha[j] += total * before[j]
+        back_syn[j] = alpha[j] * total

@@ -1,14 +1,15 @@
-"""All steps of a layer of neurons as one function of autograd."""
+"""All steps of a layer of neurons, with the Linear layer before it, as one function of autograd."""
 
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from .events import CACHE, LANES, found
-from .kernels import advance, retreat
-from .surrogates import GIVEN, Surrogate, slopes
-from .synapses import weight_gradient
+from .events import CACHE, LANES, Events, add_product
+from .kernels import advance
+from .retreat import Retreat, arrays
+from .room import room
+from .surrogates import Surrogate
 from .threads import shared
 
 
@@ -74,113 +75,144 @@ class Neurons(NamedTuple):
     weights: torch.Tensor | None = None
 
 
+class Synapses(NamedTuple):
+    """What arrives at a layer, where it is by events.
+
+    Attributes
+    ----------
+    x : float (batch, steps, n_in)
+        Where gradients go; its values are not looked at.
+    events : Events (batch * steps, n_in)
+        Its values.
+    weight : float (n, n_in)
+    bias : float (n), or None
+    """
+
+    x: torch.Tensor
+    events: Events
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+
+
+class Sent(NamedTuple):
+    """What a layer sends.
+
+    Attributes
+    ----------
+    spikes : float (batch, steps, n)
+        Zeros without memory where only events were asked for; gradients go there.
+    mem : float (batch, steps, n)
+    events : Events (batch * steps, n)
+        Of the spikes.
+    """
+
+    spikes: torch.Tensor
+    mem: torch.Tensor
+    events: Events
+
+
 def run(
-    a_in: torch.Tensor, neurons: Neurons, form: Form, mask: torch.Tensor | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
+    arriving: torch.Tensor | Synapses,
+    neurons: Neurons,
+    form: Form,
+    mask: torch.Tensor | None = None,
+    only_events: bool = False,
+) -> Sent:
     """Run all steps of a layer from rest.
 
     Parameters
     ----------
-    a_in : float (batch, steps, n)
-        What arrives; its memory is used for the result.
+    arriving : float (batch, steps, n), or Synapses
+        A tensor's memory is used for the result.
     neurons : Neurons
         Parameters.
     form : Form
         What a step is.
     mask : float (batch, steps, n), optional
         What the recurrent weights bring is multiplied with it.
-
-    Returns
-    -------
-    spikes, mem : float (batch, steps, n)
+    only_events : bool
+        Whether nobody looks at the values of `spikes`.
 
     >>> from .surrogates import recognized
     >>> form = Form("drops", True, recognized(torch.sigmoid))
     >>> neurons = Neurons(torch.tensor([0.5]), torch.tensor([1.0]))
-    >>> spikes, mem = run(torch.full((1, 3, 1), 1.5), neurons, form)
-    >>> spikes.flatten().tolist(), mem.flatten().tolist()
+    >>> sent = run(torch.full((1, 3, 1), 1.5), neurons, form)
+    >>> sent.spikes.flatten().tolist(), sent.mem.flatten().tolist()
     ([1.0, 1.0, 1.0], [1.5, 1.25, 1.125])
     """
-    returned = _Steps.apply(a_in, *neurons, form, mask)
-    return returned[0], returned[-1]
+    if isinstance(arriving, Synapses):
+        x, events, weight, bias = arriving
+        given = None, x, weight, bias, events
+    else:
+        given = arriving, None, None, None, None
+    *returned, events = _Steps.apply(*given, *neurons, form, mask, only_events)  # type: ignore[misc]
+    return Sent(returned[0], returned[-1], events)
 
 
 class _Steps(torch.autograd.Function):
-    """Returns the spikes, the membranes before a reset that acts at once, and those after it if one does."""
+    """Returns spikes, membranes before a reset that acts at once, those after it if one does, and events."""
 
     @staticmethod
-    def forward(ctx, a_in, beta, threshold, alpha, weights, form, mask):
-        batch, steps, n = a_in.shape
+    def forward(ctx, a_in, x, weight, bias, events, beta, threshold, alpha, weights, form, mask, only_events):
+        batch, steps = (x if a_in is None else a_in).shape[:2]
+        n = len(beta)
         # whoever made a_in has no more use for it, so autograd need not know
-        a_in = a_in.detach()
-        mem, kept = a_in.numpy(), steps if ctx.needs_input_grad[3] else 1
-        spikes = torch.empty_like(a_in)
-        syn = None if alpha is None else a_in.new_empty(batch, kept, n)
-        after = torch.empty_like(a_in) if form.at_once else None
-        given = *_arrays(mem, 1, beta, alpha, threshold), form.rates(mem.dtype.type)
-        (onward,) = _arrays(mem, 2, None if weights is None else weights.t())
-        block = max(1, CACHE // (LANES * n * mem.itemsize)) * LANES
-        states = _arrays(mem, 3, mask, syn, after, spikes)
-        shared(batch, lambda low, high: advance(mem, *given, onward, block, *states, low, high))
-        ctx.form, ctx.mask = form, mask
-        ctx.save_for_backward(a_in, after, syn if kept == steps else None, beta, threshold, alpha, weights)
+        mem = room((batch, steps, n), beta) if a_in is None else a_in.detach()
+        kept = steps if ctx.needs_input_grad[7] else 1
+        syn = None if alpha is None else room((batch, kept, n), mem)
+        after = room(mem.shape, mem) if form.at_once else None
+        spikes = mem.new_zeros(1, 1, 1).expand(mem.shape) if only_events else room(mem.shape, mem)
+        sent = _no_events(mem)
+        values = mem.numpy()
+        given = *arrays(values, 1, beta, alpha, threshold), form.rates(values.dtype.type)
+        onward, inward = arrays(values, 2, *(None if w is None else w.t() for w in (weights, weight)))
+        block = max(1, CACHE // (LANES * n * values.itemsize)) * LANES
+        states = arrays(values, 3, mask, syn, after, None if only_events else spikes)
+
+        def work(low: int, high: int) -> None:
+            each = high - low if weights is not None else together(steps, n, values.itemsize)
+            for first in range(low, high, each):
+                last = min(first + each, high)
+                if events is not None:
+                    mem[first:last] = 0 if bias is None else bias.detach()
+                    rows = values.reshape(batch * steps, n)
+                    add_product(events, inward, rows, first * steps, last * steps)
+                advance(values, *given, onward, block, *states, *sent[:3], first, last)
+
+        shared(batch, work)
+        ctx.form, ctx.mask, ctx.events, ctx.sent = form, mask, events, sent
+        syn = syn if kept == steps else None
+        ctx.save_for_backward(mem, after, syn, beta, threshold, alpha, weights, x, weight, bias)
         ctx.set_materialize_grads(False)
-        return (spikes, a_in, after) if form.at_once else (spikes, a_in)
+        return (spikes, mem, after, sent) if form.at_once else (spikes, mem, sent)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gs, *gms):
-        mem, after, syn, beta, threshold, alpha, weights = ctx.saved_tensors
-        batch, steps, n = mem.shape
-        mask, ga, sums = ctx.mask, torch.empty_like(mem), None
-        if any(ctx.needs_input_grad[1:4]):
-            sums = mem.new_zeros(batch, 3, n)
-        surrogate = ctx.form.surrogate
-        h = slopes(surrogate.function, mem - threshold) if surrogate.kind == GIVEN else None
-        retreats = _Retreat(ctx.form, (mem, after, syn, gs, gms[-1], h), (beta, alpha, threshold), ga, sums)
+        mem, after, syn, beta, threshold, alpha, weights, _, weight, _ = ctx.saved_tensors
+        needs = ctx.needs_input_grad
+        states, registers = (mem, after, syn, gs, gms[-2]), (beta, alpha, threshold)
+        way = Retreat(ctx.form, states, registers, any(needs[5:8]))
         gw = None
+        if ctx.events is not None:
+            way.inward(ctx.events, weight, *needs[1:4])
         if weights is None:
-            retreats.run(None, steps, 0)
+            way.run()
         else:
-            returned = mem.new_zeros(batch, n)
-            for t in range(steps - 1, -1, -1):
-                retreats.run(returned, t + 1, t)
-                torch.mm(_times(ga, mask, t), weights, out=returned)
-            if ctx.needs_input_grad[4]:
-                sent = torch.zeros_like(mem)
-                sent[:, 1:] = mem[:, :-1] > threshold
-                gw = weight_gradient(found(sent.flatten(0, 1).numpy()), _times(ga, mask).flatten(0, 1))
-        g_beta, g_alpha, g_threshold = (None,) * 3 if sums is None else sums.sum(0)
-        return ga, g_beta, g_threshold, None if alpha is None else g_alpha, gw, None, None
+            gw = way.run_recurrent(weights, ctx.mask, ctx.sent, needs[8])
+        g_beta, g_alpha, g_threshold = way.registers_gradients()
+        g_in = (None, way.gx, way.gw, way.gb, None) if ctx.events is not None else (way.ga, *(None,) * 4)
+        return *g_in, g_beta, g_threshold, g_alpha if alpha is not None else None, gw, None, None, None
 
 
-def _times(ga: torch.Tensor, mask: torch.Tensor | None, t: int | slice = slice(None)) -> torch.Tensor:
-    """Return what the recurrent weights get of a gradient."""
-    return ga[:, t] if mask is None else ga[:, t] * mask[:, t]
+def together(steps: int, n: int, itemsize: int) -> int:
+    """Return how many samples stay in a core's second cache."""
+    return max(1, CACHE // (steps * n * itemsize))
 
 
-class _Retreat:
-    """The way back through the steps of a layer."""
-
-    def __init__(self, form, states, registers, ga, sums) -> None:
-        self.form, self.batch = form, len(ga)
-        mem = ga.numpy()
-        dtype = mem.dtype.type
-        self.states = _arrays(mem, 3, *states)
-        self.registers = *_arrays(mem, 1, *registers), form.rates(dtype)
-        self.surrogate = form.surrogate.kind, dtype(form.surrogate.steepness)
-        self.later = np.zeros((2, self.batch, mem.shape[2]), dtype)
-        self.results = mem, *self.later, *_arrays(mem, 3, sums)
-
-    def run(self, returned: torch.Tensor | None, top: int, bottom: int) -> None:
-        """Go back from step `top` - 1 to `bottom`."""
-        *states, h = self.states
-        (more,) = _arrays(self.results[0], 2, returned)
-        given = *states, more, h, *self.registers, *self.surrogate, *self.results
-        shared(self.batch, lambda low, high: retreat(*given, low, high, top, bottom))
-
-
-def _arrays(like: np.ndarray, n_axes: int, *tensors: torch.Tensor | None) -> list[np.ndarray]:
-    """Return tensors as arrays whose rows lie together; none as an empty one."""
-    none = np.empty((0,) * n_axes, like.dtype)
-    return [none if x is None else x.detach().contiguous().numpy() for x in tensors]
+def _no_events(mem: torch.Tensor) -> Events:
+    """Return room for the events of a layer; most of it is never touched."""
+    batch, steps, n = mem.shape
+    fired = torch.empty(batch * steps * n, dtype=torch.int32).numpy()
+    starts, ends = np.empty(batch * steps, np.int64), np.empty(batch * steps, np.int64)
+    return Events(starts, ends, fired, np.empty(0, mem.numpy().dtype), n)

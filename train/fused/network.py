@@ -1,25 +1,15 @@
 """A torch module, run layer by layer where it allows that."""
 
-from collections.abc import Mapping, Sequence
-
 import torch
 from torch import nn
 
-from ...export.from_modules.calls import is_neuron
-from ...export.from_modules.connections import Connection
-from ...export.from_modules.provenance import INPUT
 from ...simulate.errors import LavalierError
-from .layer import run
-from .plan import Loop, Place, Plan, plan_of
-from .reading import read
-from .synapses import linear
+from .execution import run_plan
+from .plan import Plan, plan_of
 
 EXAMPLE = (2, 8)  # samples and steps
 ROUNDING = 1e-4  # what sums in another order may differ by in float32, relative to 1 or to themselves
 RARE = 0.01  # share of values that a spike that rounding moved may change
-MAKERS = (nn.Linear, nn.Conv1d, nn.Conv2d)  # their results are theirs alone, and they need them no more
-
-Values = dict[tuple[str, str], torch.Tensor]
 
 
 class Fused:
@@ -70,9 +60,12 @@ class Fused:
     def prepare(self, x: torch.Tensor) -> None:
         """Make the plan, and compare it with the module on the most active steps of some samples.
 
-        The first call does it.
+        The first call does it. Random numbers are left as they are.
         """
-        few = _example(x)
+        with torch.random.fork_rng(devices=[]):
+            self._prepare(_example(x))
+
+    def _prepare(self, few: torch.Tensor) -> None:
         try:
             self._plan = plan_of(self.module, few)
         except LavalierError as error:
@@ -98,78 +91,3 @@ def _example(x: torch.Tensor) -> torch.Tensor:
 
 def _share_that_differs(a: torch.Tensor, b: torch.Tensor) -> float:
     return ((a - b).abs() > ROUNDING * (1 + a.abs())).double().mean().item()
-
-
-def run_plan(plan: Plan, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Run a module as planned."""
-    layers = dict(module.named_modules())
-    values: Values = {(INPUT, "x"): x}
-    for place in plan.places:
-        given, layer = _sum(place.sources, values, place.input), layers[place.name]
-        if is_neuron(layer):
-            a_in = given if _may_be_used(place.sources, plan, layers) else given.clone()
-            values |= _neurons(place, layers, a_in.flatten(2))
-        else:
-            values[place.name, "out"] = _stateless(layer, given).unflatten(0, x.shape[:2])
-    return _sum(plan.output, values, plan.shape)
-
-
-def _sum(sources: Sequence[Connection], values: Values, shape: tuple[int, ...]) -> torch.Tensor:
-    """Return what arrives, (batch, steps, *shape)."""
-    terms = [_late(values[c.source, c.exit], c.lag).flatten(2) for c in sources]
-    weighted = [x if c.weight == 1 else c.weight * x for c, x in zip(sources, terms, strict=True)]
-    total = weighted[0]
-    for term in weighted[1:]:
-        total = total + term
-    return total.unflatten(2, shape)
-
-
-def _late(values: torch.Tensor, lag: int) -> torch.Tensor:
-    """Return values (batch, steps, ...) so many steps later."""
-    if not lag:
-        return values
-    return torch.cat([torch.zeros_like(values[:, :lag]), values[:, : max(0, values.shape[1] - lag)]], 1)
-
-
-def _may_be_used(sources: Sequence[Connection], plan: Plan, layers: Mapping[str, nn.Module]) -> bool:
-    """Whether nobody else needs the memory of what arrives."""
-    if len(sources) > 1:
-        return True
-    (c,) = sources
-    again = [d for d in (*(d for p in plan.places for d in p.sources), *plan.output) if d.source == c.source]
-    made = c.source != INPUT and isinstance(layers[c.source], MAKERS)
-    return (made and len(again) == 1) or c.lag > 0 or c.weight != 1
-
-
-def _stateless(layer: nn.Module, given: torch.Tensor) -> torch.Tensor:
-    """Run a layer on (batch, steps, *shape); return (batch * steps, *shape)."""
-    if isinstance(layer, nn.Linear) and given.ndim == 3:
-        return linear(given.flatten(0, 1), layer.weight, layer.bias)
-    return layer(given.flatten(0, 1))
-
-
-def _neurons(place: Place, layers: Mapping[str, nn.Module], a_in: torch.Tensor) -> Values:
-    """Run a layer of neurons on what arrives, which is overwritten."""
-    neurons, form, bias, gain = read(layers[place.name], place.output)
-    mask = None
-    if bias is not None:
-        a_in = a_in.add_(bias)
-    if place.loop:
-        inner = layers[place.loop.linear]
-        neurons = neurons._replace(weights=inner.weight if gain is None else inner.weight * gain)
-        mask = _mask(place.loop, layers, a_in)
-        if inner.bias is not None:
-            first = 0 if place.loop.from_first else 1
-            later = a_in[:, first:]
-            later.add_(inner.bias) if mask is None else later.addcmul_(mask[:, first:], inner.bias)
-    spikes, mem = run(a_in, neurons, form, mask)
-    sent = spikes if gain is None else spikes * gain
-    return {(place.name, exit_): x.unflatten(2, place.output) for exit_, x in (("spk", sent), ("mem", mem))}
-
-
-def _mask(loop: Loop, layers: Mapping[str, nn.Module], a_in: torch.Tensor) -> torch.Tensor | None:
-    """Return what dropout multiplies the recurrent input with, if it does."""
-    dropout = layers[loop.dropout] if loop.dropout else None
-    if dropout is None or not dropout.training or dropout.p == 0:
-        return None
-    return dropout(torch.ones_like(a_in))

@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional
 
 from .events import Events, found, product, turned
+from .room import room
 
 DENSE = 0.2  # share of entries from which a dense product is faster
 
@@ -13,8 +14,8 @@ class _Sparse(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, weight, bias, events):
-        rows, n_out = len(x), len(weight)
-        out = weight.new_zeros(rows, n_out) if bias is None else bias.expand(rows, -1).contiguous()
+        out = room((len(x), len(weight)), weight)
+        out[:] = 0 if bias is None else bias
         product(events, weight.t().contiguous().numpy(), out.numpy())
         ctx.events = events
         ctx.save_for_backward(weight)
@@ -25,26 +26,41 @@ class _Sparse(torch.autograd.Function):
     def backward(ctx, g):
         (weight,), g = ctx.saved_tensors, g.contiguous()
         x_wants, weight_wants, bias_wants, _ = ctx.needs_input_grad
-        gx = g @ weight if x_wants else None
-        gw = weight_gradient(ctx.events, g) if weight_wants else None
+        gx = torch.mm(g, weight, out=room((len(g), weight.shape[1]), g)) if x_wants else None
+        gw = None
+        if weight_wants:
+            out = g.new_zeros(weight.t().shape)
+            product(turned(ctx.events), g.numpy(), out.numpy())
+            gw = out.t()
         return gx, gw, g.sum(0) if bias_wants else None, None
 
 
-def weight_gradient(events: Events, g: torch.Tensor) -> torch.Tensor:
-    """Return the gradient (n_out, n_in) of weights that met events (rows, n_in) and got g (rows, n_out)."""
-    out = g.new_zeros(events.n_columns, g.shape[1])
-    product(turned(events), g.numpy(), out.numpy())
-    return out.t()
+def linear(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, events: Events | None = None
+) -> torch.Tensor:
+    """Return `x @ weight.T + bias`.
 
-
-def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """Return `x @ weight.T + bias` for x (rows, n_in).
+    Parameters
+    ----------
+    x : float (rows, n_in)
+        Its values are not looked at where there are events.
+    weight : float (n_out, n_in)
+        In the type of the result.
+    bias : float (n_out), or None
+        Added to each row.
+    events : Events, optional
+        Of x, where they are known.
 
     >>> x = torch.tensor([[0.0, 2.0, 0.0, 0.0, 0.0, 0.0]])
     >>> linear(x, torch.arange(6.0)[None], torch.ones(1))
     tensor([[3.]])
     """
-    events = found(x.detach().contiguous().numpy(), weight.detach().numpy().dtype)
-    if events.density > DENSE:
+    events = sparse(x, weight) if events is None else events
+    if events is None:
         return functional.linear(x.to(weight.dtype), weight, bias)
     return _Sparse.apply(x, weight, bias, events)  # type: ignore[return-value]
+
+
+def sparse(x: torch.Tensor, weight: torch.Tensor) -> Events | None:
+    """Return the events of an input (rows, n_in) of weights, if it is mostly zeros."""
+    return found(x.detach().contiguous().numpy(), weight.detach().numpy().dtype, DENSE)

@@ -1,4 +1,4 @@
-"""Compiled work shared among as many threads as torch has."""
+"""Compiled work shared among as many threads as torch has, which itself has one meanwhile."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import torch
 @lru_cache(maxsize=1)
 def _helpers(threads: int) -> ThreadPoolExecutor:
     """Threads that stay: to start them takes as long as a small run."""
-    return ThreadPoolExecutor(threads, "lavalier-fused")
+    return ThreadPoolExecutor(threads, "lavalier-fused", torch.set_num_threads, (1,))
 
 
 if hasattr(os, "register_at_fork"):
@@ -26,11 +26,16 @@ def shared(size: int, work: Callable[[int, int], None]) -> None:
     >>> sorted(done)
     [0, 1, 2]
     """
-    threads = max(1, min(torch.get_num_threads(), size))
-    ends = [size * i // threads for i in range(threads + 1)]
-    helping = [_helpers(threads - 1).submit(work, ends[i], ends[i + 1]) for i in range(1, threads)]
+    threads = torch.get_num_threads()
+    parts = max(1, min(threads, size))
+    if parts == 1:
+        return work(0, size)
+    ends = [size * i // parts for i in range(parts + 1)]
+    torch.set_num_threads(1)
+    helping = [_helpers(parts - 1).submit(work, ends[i], ends[i + 1]) for i in range(1, parts)]
     try:
         work(ends[0], ends[1])
     finally:
         for helper in helping:
             helper.result()
+        torch.set_num_threads(threads)

@@ -27,6 +27,7 @@ def learn(
     seed: int,
     folder: Path,
     progress: bool = True,
+    told: Callable[[int, float, float], None] | None = None,
 ) -> nn.Module:
     """Train a network of a recipe; go on from the checkpoint in `folder` if there is one.
 
@@ -47,11 +48,13 @@ def learn(
         Gets `last.ckpt` after every epoch.
     progress : bool
         Print one line per epoch on stderr.
+    told : callable, optional
+        Called after every epoch with its number, its loss and its score.
 
     Returns
     -------
     net : nn.Module
-        A trained copy, ready to run; its `valid_scores` holds the score after each epoch.
+        A trained copy, ready to run; its `valid_scores` and `losses` hold those of each epoch.
 
     Raises
     ------
@@ -61,12 +64,14 @@ def learn(
     if not len(train) or not len(valid):
         raise BadInput(f"{recipe.name}: {len(train)} samples to learn from, {len(valid)} to validate on")
     learner = RecipeLearner(recipe, net, options, train, valid, seed)
+    learner.told = told
     with threads(options.threads):
         run_epochs(learner, learner.n_batches, options.epochs, folder, progress, options.clip)
     trained = learner.kept
     if options.keep == "last":
         trained.load_state_dict(learner.net.state_dict())
     trained.valid_scores = learner.scores[: options.epochs].tolist()  # type: ignore[assignment]
+    trained.losses = learner.losses[: options.epochs].tolist()  # type: ignore[assignment]
     return trained.eval()
 
 
@@ -108,6 +113,7 @@ class RecipeLearner(Speaking):
     """
 
     scores: torch.Tensor
+    losses: torch.Tensor
     share: torch.Tensor
     waited: torch.Tensor
 
@@ -124,9 +130,10 @@ class RecipeLearner(Speaking):
         self.x, self.y = torch.from_numpy(train.x), torch.from_numpy(train.y)
         self.n_batches = max(1, len(self.x) // options.batch)
         self.register_buffer("scores", torch.full((options.epochs,), -math.inf, dtype=torch.float64))
+        self.register_buffer("losses", torch.full((options.epochs,), math.nan, dtype=torch.float64))
         self.register_buffer("share", torch.ones((), dtype=torch.float64))  # of the learning rate
         self.register_buffer("waited", torch.zeros((), dtype=torch.int64))  # epochs without a better score
-        self.loss = 0.0
+        self.loss, self.told = 0.0, None
 
     def said(self) -> str:
         score = self.recipe.scale * float(self.scores[self.current_epoch])
@@ -190,7 +197,9 @@ class RecipeLearner(Speaking):
             self.waited.zero_()
         else:
             self.waited += 1
-        self.scores[self.current_epoch] = score
+        self.scores[self.current_epoch], self.losses[self.current_epoch] = score, self.loss
         if self.options.schedule == "plateau" and int(self.waited) > self.options.patience:
             self.share *= self.options.factor
             self.waited.zero_()
+        if self.told is not None:
+            self.told(self.current_epoch, self.loss, score)

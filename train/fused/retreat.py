@@ -1,0 +1,141 @@
+"""The way back through a layer of neurons, and the Linear layer before it, some samples at a time."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from .events import CACHE, Events, add_product, product, turned
+from .kernels import retreat
+from .room import room
+from .surrogates import GIVEN, slopes
+from .threads import shared
+
+PARTS = 4  # of a batch, each summed by itself: the sums do not depend on the number of threads
+
+
+class Retreat:
+    """Gradients of a layer.
+
+    Parameters
+    ----------
+    form : Form
+    states : (mem, after, syn, gs, gm), float (batch, steps, n) each, or None
+    registers : (beta, alpha, threshold), float (n) each, or None
+    learns : bool
+        Whether a register does.
+
+    Attributes
+    ----------
+    ga : float (batch, steps, n)
+        Gradient of what arrived, where there are no synapses.
+    gx, gw, gb : tensor or None
+        Gradients of the input, of the weights and of the bias, where there are.
+    """
+
+    def __init__(self, form, states, registers, learns: bool) -> None:
+        mem, threshold = states[0], registers[2]
+        self.batch, self.steps, self.n = mem.shape
+        self.mem, self.like = mem, mem.numpy()
+        dtype = self.like.dtype.type
+        h = slopes(form.surrogate.function, mem - threshold) if form.surrogate.kind == GIVEN else None
+        self.states, self.h = arrays(self.like, 3, *states), arrays(self.like, 3, h)[0]
+        self.registers = *arrays(self.like, 1, *registers), form.rates(dtype)
+        self.surrogate = form.surrogate.kind, dtype(form.surrogate.steepness)
+        self.later = np.zeros((2, self.batch, self.n), dtype)
+        self.sums = mem.new_zeros(self.batch, 3, self.n) if learns else None
+        self.events: Events | None = None
+        self.none = np.empty((0, 0, 0), dtype)
+        self.ga: torch.Tensor | None = None
+        self.gx = self.gw = self.gb = None
+
+    def inward(
+        self, events: Events, weight: torch.Tensor, x_wants: bool, w_wants: bool, b_wants: bool
+    ) -> None:
+        """Go on through synapses, to what wants gradients."""
+        self.events, self.weight = events, weight.detach()
+        self.gx = room((self.batch, self.steps, weight.shape[1]), weight) if x_wants else None
+        self.parts_w = weight.new_zeros(PARTS, *weight.t().shape) if w_wants else None
+        self.parts_b = weight.new_zeros(PARTS, self.n) if b_wants else None
+
+    def registers_gradients(self) -> tuple[torch.Tensor | None, ...]:
+        """Return those of beta, alpha and threshold."""
+        return (None,) * 3 if self.sums is None else tuple(self.sums.sum(0))
+
+    def run(self) -> None:
+        """Go back through all steps of neurons without weights among themselves."""
+        if self.events is None:
+            self.ga = room(self.mem.shape, self.mem)
+
+        def back(part: int, first: int, last: int) -> None:
+            ga = (
+                room((last - first, self.steps, self.n), self.mem) if self.ga is None else self.ga[first:last]
+            )
+            self._back(ga, None, first, last, self.steps, 0)
+            self._through(ga, part, first, last)
+
+        self._by_parts(back)
+
+    def run_recurrent(self, weights, mask, sent: Events, wants: bool) -> torch.Tensor | None:
+        """Go back step by step; return the gradient of the weights among the neurons, if it is wanted."""
+        ga = self.ga = room(self.mem.shape, self.mem)
+        returned = self.mem.new_zeros(self.batch, self.n)
+        for t in range(self.steps - 1, -1, -1):
+            self._back(ga, returned, 0, self.batch, t + 1, t)
+            torch.mm(ga[:, t] if mask is None else ga[:, t] * mask[:, t], weights, out=returned)
+        self._by_parts(lambda part, first, last: self._through(ga[first:last], part, first, last))
+        if not wants:
+            return None
+        out, masked = weights.new_zeros(self.n, self.n), ga if mask is None else ga * mask
+        product(turned(_a_step_later(sent, self.steps)), masked.flatten(0, 1).numpy(), out.numpy())
+        return out.t()
+
+    def _by_parts(self, work: Callable[[int, int, int], None]) -> None:
+        """Do work(part, first, last) on a few samples at a time, and sum up what the parts found."""
+        each = max(1, CACHE // (self.steps * self.n * self.like.itemsize))
+
+        def of_parts(low: int, high: int) -> None:
+            for part in range(low, high):
+                begin, end = self.batch * part // PARTS, self.batch * (part + 1) // PARTS
+                for first in range(begin, end, each):
+                    work(part, first, min(first + each, end))
+
+        shared(PARTS, of_parts)
+        if self.events is not None:
+            self.gw = None if self.parts_w is None else self.parts_w.sum(0).t()
+            self.gb = None if self.parts_b is None else self.parts_b.sum(0)
+
+    def _back(self, ga, returned, first: int, last: int, top: int, bottom: int) -> None:
+        """Go back from step `top` - 1 to `bottom` with samples `first` to `last`, which `ga` begins with."""
+        origin = first if len(ga) < self.batch else 0
+        given = *self.states, *arrays(self.like, 2, returned), self.h, *self.registers, *self.surrogate
+        sums = self.none if self.sums is None else self.sums.numpy()
+        retreat(*given, ga.numpy(), origin, *self.later, sums, first, last, top, bottom)
+
+    def _through(self, ga: torch.Tensor, part: int, first: int, last: int) -> None:
+        """Add to the gradients of the synapses what some samples bring."""
+        if self.events is None:
+            return
+        ga = ga.flatten(0, 1)
+        if self.gx is not None:
+            torch.mm(ga, self.weight, out=self.gx[first:last].flatten(0, 1))
+        if self.parts_b is not None:
+            self.parts_b[part] += ga.sum(0)
+        if self.parts_w is not None:
+            events = turned(self.events.rows(first * self.steps, last * self.steps))
+            out = self.parts_w[part].numpy()
+            add_product(events, ga.numpy(), out, 0, len(out))
+
+
+def _a_step_later(sent: Events, steps: int) -> Events:
+    """Return the events of the step before, at every step of every sample."""
+    starts, ends = (x.reshape(-1, steps) for x in sent[:2])
+    nothing = np.zeros_like(starts[:, :1])
+    late = (np.concatenate([nothing, x[:, :-1]], 1).ravel() for x in (starts, ends))
+    return Events(*late, *sent[2:])
+
+
+def arrays(like: np.ndarray, n_axes: int, *tensors: torch.Tensor | None) -> list[np.ndarray]:
+    """Return tensors as arrays whose rows lie together; none as an empty one."""
+    none = np.empty((0,) * n_axes, like.dtype)
+    return [none if x is None else x.detach().contiguous().numpy() for x in tensors]

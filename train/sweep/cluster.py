@@ -1,0 +1,34 @@
+"""A Ray cluster: this machine's processors, or one that runs already."""
+
+import os
+
+from ...simulate.errors import NotAvailable
+
+RETRIES = 5  # of work whose worker died
+QUIET = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
+
+
+def connect(address: str | None) -> None:
+    """Start Ray, or join a cluster.
+
+    Raises
+    ------
+    NotAvailable
+        Ray is not installed, or there is no cluster at the address.
+    """
+    os.environ.update(QUIET)
+    try:
+        import ray
+    except ImportError as error:
+        raise NotAvailable("Ray is not installed: pip install 'lavalier[sweep]'") from error
+    if ray.is_initialized():
+        return
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+    except (ConnectionError, ValueError) as error:
+        raise NotAvailable(f"no Ray cluster at {address}: {str(error).splitlines()[0]}") from error
