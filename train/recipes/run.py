@@ -35,6 +35,7 @@ from .learning import learn, outputs
 from .recipe import OnChip, Options, Recipe, Split, Splits
 
 LAVA_SAMPLES = 10
+TRIED = 2  # samples that show whether a network can be exported
 WRITES = (
     "net.pt",
     "graph.nir",
@@ -125,6 +126,7 @@ def train_recipe(
         "seed": seed,
         "data": digest(splits.train),
     }
+    check_exportable(recipe, options, splits.train)
     check_resumed(out, decisive) if resume else start_run(out, decisive, WRITES)
 
     say(f"train: {len(splits.train)} samples, {options.epochs} epochs")
@@ -172,6 +174,19 @@ def train_recipe(
     }
     _write(out, recipe, options, seed, data, net, deployed, metrics)
     return metrics
+
+
+def check_exportable(recipe: Recipe, options: Options, train: Split) -> None:
+    """Refuse a network before it is trained for nothing.
+
+    Raises
+    ------
+    Unsupported
+        What is to go on the chip has no exact form there; the message names the layer.
+    """
+    net, few = recipe.network(options).eval(), spread(train.x, TRIED)
+    on_chip = recipe.on_chip(net, few)
+    from_torch(on_chip.module, on_chip.encode(few), dt=recipe.dt_s(options))
 
 
 def train_network(

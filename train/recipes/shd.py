@@ -145,6 +145,14 @@ SHD = Recipe(
     variants={
         "published": {"hidden": 873, "protocol": "abdallas"},
         "refractory": {"refractory": 2},
+        "fsdd": {
+            "hidden": 873,
+            "epochs": 30,
+            "dropout": 0.2,
+            "learning_rate": 2e-3,
+            "schedule": "cosine",
+            "keep": "average",
+        },
     },
 )
 SSC = Recipe(
