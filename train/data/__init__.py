@@ -1,0 +1,1 @@
+"""Data sets on disk, each read in its official layout."""

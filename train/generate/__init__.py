@@ -1,0 +1,1 @@
+"""Synthetic data, written in the layouts that `train/data` reads."""
