@@ -21,6 +21,8 @@ _NAMES = {
     "LavalierError": ".errors",
     "run": ".execute",
     "Session": ".session",
+    "Hybrid": ".hybrid.hybrid",
+    "Stream": ".hybrid.stream",
     "compare": ".comparison",
     "Comparison": ".comparison",
     "fit": ".resources.fitting",
