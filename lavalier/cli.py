@@ -391,6 +391,35 @@ def deploy(
 
 
 @app.command()
+def stream(
+    model: Annotated[Path, typer.Argument(help="A hybrid model: the folder that training or export wrote.")],
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--in", help="Sound files, '-' (raw 16-bit on stdin), or device[:NAME]; default device."),
+    ] = None,
+    out: Annotated[str | None, typer.Option("--out", help="A wav file, or device[:NAME]; default nowhere.")] = None,
+    stall: Annotated[float, typer.Option(min=0.01, help="Seconds without sound before giving up.")] = 5,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Enhance sound as it comes, frame by frame: files, a pipe or a microphone in, a file or a speaker out."""
+    from lavalier.simulate import Hybrid
+    from lavalier.sound_in import is_device, opened_source
+    from lavalier.sound_out import opened_sink
+    from lavalier.streaming import Ticker, stream_sound
+
+    _refuse_existing(None if out is None or is_device(out) else Path(out), force)
+    hybrid = Hybrid.load(model)
+    pieces = opened_source(sources or ["device"], hybrid.rate, stall)
+    with opened_sink(out, hybrid.rate) as sink:
+        done = stream_sound(hybrid, pieces, sink, Ticker(_say))
+    _print(done.to_json() if as_json else done.to_text())
+    if done.stopped:
+        kept = f"; the {done.heard.samples / hybrid.rate:.1f} s before are in {out}" if out else ""
+        raise type(done.stopped)(f"{done.stopped}{kept}")
+
+
+@app.command()
 def check(
     program: Annotated[Path, typer.Argument(help="A Program.")],
     samples: Annotated[int, typer.Option(min=1, help="Samples to draw.")] = 8,

@@ -15,6 +15,7 @@ import torch
 
 from ..models.dpsnn import DPSNN
 from ..simulate.errors import BadInput
+from ..simulate.files import atomic
 from .data.pairs import Pair, PairSplits, read_pair
 from .generate.mixtures import Groups, at_speeds, draw, noise_groups, speech_in
 from .sound_metrics import EPS, si_snr
@@ -100,32 +101,87 @@ def train(
     material: Material,
     settings: Settings,
     progress: Callable[[int, float], None] = lambda step, gain: None,
+    checkpoint: Path | None = None,
 ) -> DPSNN:
     """Train a network in place; return the one of those validated that gains most.
 
-    `progress` hears the step and the gain in dB after each validation.
+    Parameters
+    ----------
+    net : DPSNN
+    material : Material
+    settings : Settings
+    progress : callable (step, gain)
+        Hears the gain in dB after each validation.
+    checkpoint : path, optional
+        Is written at each validation; a run that finds it goes on from there, to the same weights.
+
+    Raises
+    ------
+    BadInput
+        The checkpoint is damaged, or of another network.
     """
-    rng = np.random.default_rng([settings.seed, 2])
-    optimizer = torch.optim.Adam(net.parameters(), settings.learning_rate)
-    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, settings.steps))
-    best, most = copy.deepcopy(net), -math.inf
+    run = _Run(net, settings)
+    if checkpoint is not None and checkpoint.is_file():
+        run.load(checkpoint)
     every = max(1, settings.steps // settings.checks)
-    for step in range(1, settings.steps + 1):
-        pair = draw(material.speech, material.noises, settings.batch, settings.seconds, rng)
-        noisy, clean = (torch.from_numpy(half) for half in pair)
-        net.train()
-        optimizer.zero_grad()
-        loss_of(*net(noisy), clean).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
-        optimizer.step()
-        rate.step()
-        net.constrain()
-        if step % every == 0 or step == settings.steps:
+    while run.step < settings.steps:
+        run.advance(material)
+        if run.step % every == 0 or run.step == settings.steps:
             gain = float(np.mean(gains(enhancer(net), material.valid)))
-            progress(step, gain)
-            if gain > most:
-                best, most = copy.deepcopy(net), gain
-    return best.eval()
+            run.offer(gain)
+            if checkpoint is not None:
+                run.save(checkpoint)
+            progress(run.step, gain)
+    net.load_state_dict(run.best)
+    return net.eval()
+
+
+class _Run:
+    """A training run: all that decides how it goes on."""
+
+    def __init__(self, net: DPSNN, settings: Settings) -> None:
+        self.net, self.settings, self.step = net, settings, 0
+        self.optimizer = torch.optim.Adam(net.parameters(), settings.learning_rate)
+        self.rate = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: _rate(step, settings.steps))
+        self.rng = np.random.default_rng([settings.seed, 2])
+        self.best, self.most = copy.deepcopy(net.state_dict()), -math.inf
+
+    def advance(self, material: Material) -> None:
+        """Take one step of the optimizer."""
+        settings = self.settings
+        pair = draw(material.speech, material.noises, settings.batch, settings.seconds, self.rng)
+        noisy, clean = (torch.from_numpy(half) for half in pair)
+        self.net.train()
+        self.optimizer.zero_grad()
+        loss_of(*self.net(noisy), clean).backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), settings.clip)
+        self.optimizer.step()
+        self.rate.step()
+        self.net.constrain()
+        self.step += 1
+
+    def offer(self, gain: float) -> None:
+        """Keep the network as it is, if it gains most so far."""
+        if gain > self.most:
+            self.best, self.most = copy.deepcopy(self.net.state_dict()), gain
+
+    def save(self, path: Path) -> None:
+        """Write everything, atomically."""
+        held = {name: getattr(self, name).state_dict() for name in ("net", "optimizer", "rate")}
+        held |= {"step": self.step, "best": self.best, "most": self.most, "rng": self.rng.bit_generator.state}
+        with atomic(path) as temporary:
+            torch.save(held, temporary)
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote."""
+        try:
+            held = torch.load(path, map_location="cpu", weights_only=False)
+            for name in ("net", "optimizer", "rate"):
+                getattr(self, name).load_state_dict(held[name])
+            self.step, self.best, self.most = held["step"], held["best"], held["most"]
+            self.rng.bit_generator.state = held["rng"]
+        except Exception as error:  # torch.load lets through whatever a damaged file does to pickle
+            raise BadInput(f"{path}: no checkpoint of this run ({type(error).__name__}); use --force") from error
 
 
 def loss_of(sound: torch.Tensor, layers: Mapping[str, torch.Tensor], clean: torch.Tensor) -> torch.Tensor:

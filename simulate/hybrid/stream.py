@@ -1,8 +1,11 @@
 """A Hybrid on a stream: samples in pieces of any size, and state that never stops or grows."""
 
+import time
+
 import numpy as np
 
 from ..session import Session
+from .durations import Durations
 from .hybrid import Host, Hybrid, check_samples
 
 
@@ -12,10 +15,16 @@ class Stream:
     Parameters
     ----------
     hybrid : Hybrid
+
+    Attributes
+    ----------
+    taken : Durations
+        Of each hop, host and chip part together.
     """
 
     def __init__(self, hybrid: Hybrid) -> None:
         self._hybrid = hybrid
+        self.taken = Durations()
         self._session = Session(hybrid.program, batch=1)
         self._host = Host(hybrid)
         self._waiting = np.zeros(0, np.float32)
@@ -44,9 +53,12 @@ class Stream:
 
     def step(self, samples: np.ndarray) -> np.ndarray:
         """Take one hop; return one, the first of which is what was before the stream."""
+        begun = time.perf_counter()
         events, values = self._host.before(samples)
         sent = self._session.run(events[None, None]).output
-        return self._host.after(sent[0, 0], values)
+        done = self._host.after(sent[0, 0], values)
+        self.taken.add(time.perf_counter() - begun)
+        return done
 
     def finish(self) -> np.ndarray:
         """Return the rest, as if silence followed; float32 (m,)."""

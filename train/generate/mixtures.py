@@ -143,7 +143,8 @@ def _mixture(speech, noises, length, rng, snr_db):
     clean = _talk(speech, length, rng)
     noisy = mixed(clean, _talk(noises, length, rng, pause_s=0), rng.uniform(*snr_db))
     gain = 10 ** (rng.uniform(*LEVEL_DB) / 20) / np.sqrt(np.mean(noisy**2) + 1e-20)
-    gain = min(gain, 0.99 / max(np.abs(noisy).max(), np.abs(clean).max()))  # nothing is clipped
+    loudest = max(np.abs(x).max() for x in (noisy, clean, noisy - clean))
+    gain = min(gain, 0.99 / loudest)  # nothing is clipped
     return gain * noisy, gain * clean
 
 
