@@ -58,7 +58,9 @@ def run(
     """
     if isinstance(program, Hybrid):
         chip = program.program
-        return program.run(x, lambda events, names: run(chip, events, names, target, stall_s, progress), record)  # type: ignore[arg-type]
+        return program.run(
+            x, lambda events, names: run(chip, events, names, target, stall_s, progress), record
+        )  # type: ignore[arg-type]
     why = missing(target)
     if why:
         raise NotAvailable(why)

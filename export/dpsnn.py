@@ -7,7 +7,7 @@ import nir
 import numpy as np
 import torch
 
-from ..models.dpsnn import ADAPTATION, EPS, HOP, RATE, THRESHOLD, WINDOW, DPSNN
+from ..models.dpsnn import ADAPTATION, DPSNN, EPS, HOP, RATE, THRESHOLD, WINDOW
 from ..simulate.errors import Mismatch
 from ..simulate.hybrid.hybrid import Hybrid
 from ..simulate.hybrid.stages import Dequantize, Filters, Frames, Mask, OverlapAdd, Stage, UnitVariance
@@ -31,6 +31,7 @@ def chip_graph(net: DPSNN, features: np.ndarray) -> nir.NIRGraph:
     Parameters
     ----------
     net : DPSNN
+        Trained.
     features : float (batch, frames, n)
         What `features_of` gives for real sound, to verify with.
 
@@ -64,7 +65,11 @@ def quantized(net: DPSNN, samples: np.ndarray, weight_bits: int = 8) -> tuple[Qu
     Parameters
     ----------
     net : DPSNN
+        Trained.
     samples : float (batch, n)
+        Real sound, 16 kHz.
+    weight_bits : int, 1 to 8
+        Of a weight with its sign.
 
     Returns
     -------
@@ -158,7 +163,11 @@ def _recurrent(net: DPSNN) -> Iterator[tuple[str, nir.NIRNode, list[tuple[str, s
     ones = np.ones(net.sizes.n)
     bias = _array(dense.bias) + _array(cells.recurrent.bias)  # both from the first frame on
     yield "srnn_fc", nir.Affine(_array(dense.weight), bias), [("scnn", "srnn_fc"), ("srnn_fc", "srnn")]
-    yield "srnn_loop", nir.Linear(_array(cells.recurrent.weight)), [("srnn", "srnn_loop"), ("srnn_loop", "srnn")]
+    yield (
+        "srnn_loop",
+        nir.Linear(_array(cells.recurrent.weight)),
+        [("srnn", "srnn_loop"), ("srnn_loop", "srnn")],
+    )
     kept, kept_e = (_array(torch.sigmoid(p.double())) for p in (cells.alpha, cells.rho))
     tau = DT / (1 - kept)
     lif = nir.LIF(tau=tau, r=ones, v_leak=0 * ones, v_threshold=THRESHOLD * ones, v_reset=0 * ones)

@@ -395,14 +395,18 @@ def stream(
     model: Annotated[Path, typer.Argument(help="A hybrid model: the folder that training or export wrote.")],
     sources: Annotated[
         list[str] | None,
-        typer.Option("--in", help="Sound files, '-' (raw 16-bit on stdin), or device[:NAME]; default device."),
+        typer.Option(
+            "--in", help="Sound files, '-' (raw 16-bit on stdin), or device[:NAME]; default device."
+        ),
     ] = None,
-    out: Annotated[str | None, typer.Option("--out", help="A wav file, or device[:NAME]; default nowhere.")] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", help="A wav file, or device[:NAME]; default nowhere.")
+    ] = None,
     stall: Annotated[float, typer.Option(min=0.01, help="Seconds without sound before giving up.")] = 5,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Enhance sound as it comes, frame by frame: files, a pipe or a microphone in, a file or a speaker out."""
+    """Enhance sound as it comes, frame by frame: file, pipe or microphone in, file or speaker out."""
     from lavalier.simulate import Hybrid
     from lavalier.sound_in import is_device, opened_source
     from lavalier.sound_out import opened_sink

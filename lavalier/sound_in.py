@@ -103,6 +103,7 @@ def from_device(name: str | None, stall_s: float) -> Iterator[Piece]:
     name : str, optional
         Part of a device's name, or its number; default: the system's.
     stall_s : float
+        Seconds without a sample after which it is given up.
 
     Raises
     ------

@@ -24,7 +24,10 @@ def opened_sink(name: str | None, rate: int) -> AbstractContextManager[Sink]:
 @contextmanager
 def to_file(path: Path, rate: int) -> Iterator[Sink]:
     """Hand out a function that appends samples to a wav file of 32-bit floats, so that nothing is rounded."""
-    with atomic(path) as temporary, soundfile.SoundFile(temporary, "w", rate, 1, "FLOAT", format="WAV") as file:
+    with (
+        atomic(path) as temporary,
+        soundfile.SoundFile(temporary, "w", rate, 1, "FLOAT", format="WAV") as file,
+    ):
         yield file.write
 
 
@@ -44,4 +47,3 @@ def to_device(name: str | None, rate: int) -> Iterator[Sink]:
             yield lambda samples: stream.write(np.ascontiguousarray(samples))
     except (sounddevice.PortAudioError, ValueError) as error:
         raise NotAvailable(f"output device {name or 'default'}: {error}") from error
-

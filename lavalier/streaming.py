@@ -147,6 +147,7 @@ def stream_sound(
     Parameters
     ----------
     hybrid : Hybrid
+        The model.
     pieces : of (samples, rate)
         Another rate than the model's is resampled on the way; it may change.
     sink : callable (samples)
@@ -197,7 +198,9 @@ class _Resampling:
             elif rate != self._rate:
                 self._notes.append(f"resampled from {rate} to {self._rate} Hz")
             self._from = rate
-            self._resampler = None if rate == self._rate else soxr.ResampleStream(rate, self._rate, 1, "float32")
+            self._resampler = (
+                None if rate == self._rate else soxr.ResampleStream(rate, self._rate, 1, "float32")
+            )
         if self._resampler is None:
             return [*rest, samples]
         return [*rest, self._resampler.resample_chunk(samples)]

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .scans import leaky
+from .scans import leaky, step
 
 RATE = 16000
 WINDOW, HOP = 80, 40  # samples: 5 ms and 2.5 ms
@@ -46,38 +46,6 @@ class Sizes:
 
 
 PUBLISHED, SMALL = Sizes(), Sizes(64, recurrent=False)
-
-
-class _Step(torch.autograd.Function):
-    """x > 0, with the derivative of a multi-Gaussian.
-
-    Source: Yin, Corradi and Bohte 2021, Nature Machine Intelligence 3, p. 905-913.
-    """
-
-    WIDTH, SCALE, SHARE, GAIN = 0.5, 6.0, 0.15, 0.5
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return (x > 0).to(x.dtype)
-
-    @staticmethod
-    def backward(ctx, *grads):
-        (x,) = ctx.saved_tensors
-        width, wide, share = _Step.WIDTH, _Step.WIDTH * _Step.SCALE, _Step.SHARE
-        middle = torch.exp(-(x**2) / (2 * width**2)) / width
-        sides = (torch.exp(-((x - m) ** 2) / (2 * wide**2)) / wide for m in (width, -width))
-        bell = ((1 + share) * middle - share * sum(sides)) / (2 * torch.pi) ** 0.5
-        return _Step.GAIN * grads[0] * bell
-
-
-def step(x: torch.Tensor) -> torch.Tensor:
-    """Return spikes where x is above 0.
-
-    >>> step(torch.tensor([-1.0, 0.0, 1.0])).tolist()
-    [0.0, 0.0, 1.0]
-    """
-    return _Step.apply(x)  # type: ignore[return-value]
 
 
 class Adaptive(nn.Module):
@@ -137,7 +105,8 @@ class Separator(nn.Module):
         self.dense = nn.Linear(n, n) if sizes.recurrent else None
         self.adaptive = Adaptive(n) if sizes.recurrent else None
         self.readout = nn.Linear(n, n)
-        self.alpha = nn.Parameter(torch.zeros(n))  # before the sigmoid
+        # before the sigmoid; from 1/2, as published, to a memory of 40 frames: noise changes slowly
+        self.alpha = nn.Parameter(torch.logit(1 - 0.5 ** torch.linspace(1, 5.3, n)))
         self.suppression = nn.Parameter(torch.tensor(0.02))
         with torch.no_grad():
             self.taps *= 2  # or PLIF, whose input PLIF itself halves, would be silent
@@ -148,6 +117,7 @@ class Separator(nn.Module):
         Parameters
         ----------
         features : float (batch, frames, n)
+            Of `DPSNN.before`.
 
         Returns
         -------
@@ -199,6 +169,12 @@ class DPSNN(nn.Module):
         self.mask = nn.Linear(n, n)
         self.decoder = nn.Linear(n, WINDOW, bias=False)
         self.offset = nn.Parameter(torch.zeros(()))
+        with torch.no_grad():
+            filters = _cosines()[: n // 2]
+            both = torch.cat([filters, -filters])
+            self.encoder.weight[: len(both)] = both
+            self.decoder.weight[:, : len(both)] = both.T
+            self.encoder.bias.zero_()
 
     def before(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Turn sound into what is masked, and what the separator takes.
@@ -235,6 +211,19 @@ class DPSNN(nn.Module):
     def constrain(self) -> None:
         """Keep the suppression where a threshold of the chip holds it; called after every training step."""
         self.separator.suppression.clamp_(min=0)
+
+
+def _cosines() -> torch.Tensor:
+    """A lapped transform that gives back what it gets; float (HOP, WINDOW), low frequencies first.
+
+    Its positive and its negative parts are what the encoder begins with: training starts from sound as it
+    was, not from noise.
+
+    Source: MDCT, Princen and Bradley 1986, IEEE Trans. ASSP 34(5), p. 1153-1161.
+    """
+    n, k = torch.arange(WINDOW), torch.arange(HOP)[:, None]
+    window = torch.sin(torch.pi / WINDOW * (n + 0.5))
+    return (2 / HOP) ** 0.5 * window * torch.cos(torch.pi / HOP * (n + 0.5 + HOP / 2) * (k + 0.5))
 
 
 def suppressed(readout: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:

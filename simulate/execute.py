@@ -51,7 +51,9 @@ def run(
     array([0, 1, 1], dtype=uint8)
     """
     if isinstance(graph_or_program, Hybrid):
-        return graph_or_program.run(x, lambda events, names: run(graph_or_program.program, events, names), record)
+        return graph_or_program.run(
+            x, lambda events, names: run(graph_or_program.program, events, names), record
+        )
     if isinstance(graph_or_program, Program):
         from . import fast
 

@@ -7,8 +7,10 @@ from lavalier.export.dpsnn import hybrid, quantized
 from lavalier.models.dpsnn import DPSNN, Sizes
 from lavalier.simulate import Hybrid
 
+TINY = Sizes(8, recurrent=False)
 
-def network(sizes: Sizes = Sizes(8, recurrent=False), seed: int = 0) -> DPSNN:
+
+def network(sizes: Sizes = TINY, seed: int = 0) -> DPSNN:
     """A network whose spikes reach the readout."""
     torch.manual_seed(seed)
     net = DPSNN(sizes)
@@ -33,7 +35,7 @@ def sound(batch: int = 1, seconds: float = 0.1, seed: int = 0) -> np.ndarray:
     return (envelope * rng.standard_normal((batch, n))).astype(np.float32)
 
 
-def small_hybrid(sizes: Sizes = Sizes(8, recurrent=False)) -> Hybrid:
+def small_hybrid(sizes: Sizes = TINY) -> Hybrid:
     """Such a network, quantized and cut."""
     net = network(sizes)
     made, _ = quantized(net, sound(2))

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lavalier.models.dpsnn import PUBLISHED, SMALL, WINDOW, DPSNN, Adaptive, Sizes
+from lavalier.models.dpsnn import DPSNN, PUBLISHED, SMALL, WINDOW, Adaptive, Sizes
 from lavalier.models.scans import leaky
 from lavalier.simulate.errors import BadInput
 from lavalier.train.data.ndns import load_ndns
@@ -106,14 +106,18 @@ def test_what_is_written_in_a_layout_is_read_from_it(tmp_path):
     speech = [[tone(0.5, hz) for hz in (200, 300, 500)]]
     write_voicebank(tmp_path / "a", speech, 3, 2, 0.5, seed=0)
     write_ndns(tmp_path / "b", speech, 2, 2, 0.5, seed=0)
-    assert [len(part) for part in (load_voicebank(tmp_path / "a").train, load_voicebank(tmp_path / "a").test)] == [3, 2]
+    assert [
+        len(part) for part in (load_voicebank(tmp_path / "a").train, load_voicebank(tmp_path / "a").test)
+    ] == [3, 2]
     found = load_ndns(tmp_path / "b")
     assert len(found.train) == 2 and found.valid == found.test
     noisy, clean = read_pair(found.train[0])
     stated = int(found.train[0].noisy.stem.split("snr")[1].split("_")[0])
     true = 10 * np.log10(np.mean(clean**2) / np.mean((noisy - clean) ** 2))
     assert true == pytest.approx(stated, abs=0.6)
-    noise, _ = soundfile.read(tmp_path / "b" / "training_set" / "noise" / f"noise_fileid_{found.train[0].name}.wav", dtype="float32")
+    noise, _ = soundfile.read(
+        tmp_path / "b" / "training_set" / "noise" / f"noise_fileid_{found.train[0].name}.wav", dtype="float32"
+    )
     assert np.abs(noisy - clean - noise).max() < 1e-4
 
 
@@ -204,7 +208,12 @@ def test_training_gains_and_repeats():
     said = []
     for _ in range(2):
         torch.manual_seed(0)
-        net = train(DPSNN(Sizes(16, recurrent=False)), Material(speech, noises, valid), chosen, lambda *s: said.append(s))
+        net = train(
+            DPSNN(Sizes(16, recurrent=False)),
+            Material(speech, noises, valid),
+            chosen,
+            lambda *s: said.append(s),
+        )
     assert said[:3] == said[3:] and said[2][1] > said[0][1]
     assert not net.training
 

@@ -133,15 +133,19 @@ def test_what_is_no_sound_is_refused(model, x):
         run(model, x)
 
 
+def floats(values) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
 def test_stages_by_hand():
-    assert Filters([[1, -1], [-1, 1]], [0.5, 0]).step(None, np.float32([2, 1])).tolist() == [1.5, 0]
-    assert UnitVariance(2, 0.0).step(None, np.float32([1, 3])).tolist() == [1, 3]  # deviation 1
+    assert Filters([[1, -1], [-1, 1]], [0.5, 0]).step(None, floats([2, 1])).tolist() == [1.5, 0]
+    assert UnitVariance(2, 0.0).step(None, floats([1, 3])).tolist() == [1, 3]  # deviation 1
     assert Dequantize([2, 4]).step(None, np.array([0, 3])).tolist() == [0, 0.875]
-    masked = Mask([[0.0]], [0.0]).step(None, np.float32([5]), np.float32([3]))
+    masked = Mask([[0.0]], [0.0]).step(None, floats([5]), floats([3]))
     assert masked.tolist() == [1.5]
     add = OverlapAdd([[1], [2], [3], [4]], 0.5, 2)
     kept = add.start()
-    assert [add.step(kept, np.float32([x])).tolist() for x in (1, 10)] == [[1.5, 2.5], [13.5, 24.5]]
+    assert [add.step(kept, floats([x])).tolist() for x in (1, 10)] == [[1.5, 2.5], [13.5, 24.5]]
 
 
 def test_the_account_of_the_published_size():

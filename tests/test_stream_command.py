@@ -128,7 +128,9 @@ def test_bad_sound_is_said_not_hidden(model):
 
 @pytest.mark.parametrize("size", [7, 1000, 50000])
 def test_silence_is_counted_across_pieces(size):
-    x = np.concatenate([np.full(10, 0.1), np.zeros(16000), np.full(5, 0.1), np.zeros(15999), [0.1], np.zeros(16001)])
+    x = np.concatenate(
+        [np.full(10, 0.1), np.zeros(16000), np.full(5, 0.1), np.zeros(15999), [0.1], np.zeros(16001)]
+    )
     heard = Heard(16000)
     for i in range(0, len(x), size):
         heard.take(x[i : i + size].astype(np.float32))

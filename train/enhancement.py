@@ -1,4 +1,4 @@
-"""Train DPSNN on mixtures: its loss with the published defects corrected, gradients clipped, the best one kept.
+"""Train DPSNN on mixtures: its loss without the published defects, gradients clipped, the best one kept.
 
 It knows files of sound and generated mixtures, and nothing of chips.
 """
@@ -73,8 +73,11 @@ def material_of(splits: PairSplits | None, speech: Path | None, seed: int) -> Ma
     Parameters
     ----------
     splits : PairSplits, optional
+        Of recordings.
     speech : path, optional
         A folder of clean speech.
+    seed : int
+        Of what is generated.
 
     Raises
     ------
@@ -108,8 +111,11 @@ def train(
     Parameters
     ----------
     net : DPSNN
+        As it begins.
     material : Material
+        What it learns from.
     settings : Settings
+        How.
     progress : callable (step, gain)
         Hears the gain in dB after each validation.
     checkpoint : path, optional
@@ -142,7 +148,9 @@ class _Run:
     def __init__(self, net: DPSNN, settings: Settings) -> None:
         self.net, self.settings, self.step = net, settings, 0
         self.optimizer = torch.optim.Adam(net.parameters(), settings.learning_rate)
-        self.rate = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: _rate(step, settings.steps))
+        self.rate = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: _rate(step, settings.steps)
+        )
         self.rng = np.random.default_rng([settings.seed, 2])
         self.best, self.most = copy.deepcopy(net.state_dict()), -math.inf
 
@@ -153,7 +161,8 @@ class _Run:
         noisy, clean = (torch.from_numpy(half) for half in pair)
         self.net.train()
         self.optimizer.zero_grad()
-        loss_of(*self.net(noisy), clean).backward()
+        sound, layers = self.net(noisy)
+        loss_of(sound, layers, clean).backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), settings.clip)
         self.optimizer.step()
         self.rate.step()
@@ -181,7 +190,9 @@ class _Run:
             self.step, self.best, self.most = held["step"], held["best"], held["most"]
             self.rng.bit_generator.state = held["rng"]
         except Exception as error:  # torch.load lets through whatever a damaged file does to pickle
-            raise BadInput(f"{path}: no checkpoint of this run ({type(error).__name__}); use --force") from error
+            raise BadInput(
+                f"{path}: no checkpoint of this run ({type(error).__name__}); use --force"
+            ) from error
 
 
 def loss_of(sound: torch.Tensor, layers: Mapping[str, torch.Tensor], clean: torch.Tensor) -> torch.Tensor:

@@ -86,7 +86,9 @@ def fine_tune(
         noisy, clean = (torch.from_numpy(half) for half in pair)
         optimizer.zero_grad()
         (-torch_si_snr(tuning(noisy), clean).mean()).backward()
-        torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], settings.clip)
+        torch.nn.utils.clip_grad_norm_(
+            [p for g in optimizer.param_groups for p in g["params"]], settings.clip
+        )
         optimizer.step()
         fall.step()
         tuning.chip.constrain()

@@ -18,6 +18,7 @@ def si_snr(estimate: np.ndarray, clean: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     estimate, clean : float (..., n)
+        Samples.
 
     Raises
     ------

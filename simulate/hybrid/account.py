@@ -16,6 +16,7 @@ def account(hybrid: Hybrid, trace: Trace | None = None) -> dict[str, Any]:
     Parameters
     ----------
     hybrid : Hybrid
+        The model.
     trace : Trace, optional
         A run of it: adds events across the cut, and the N-DNS proxy with the share of the host.
 
@@ -85,11 +86,12 @@ def to_text(found: dict[str, Any]) -> str:
         lines.append(f"  {there}: at most {cut[way]['channels']} events of {cut[way]['bits']} bits a frame")
     if "measured" in found:
         lines += _measured_text(found["measured"])
-    lines.append(
-        f"latency: {1e3 * late['algorithmic_s']:g} ms of the algorithm; a chip that takes a step a frame adds "
-        f"{late['pipeline_steps']} steps, {1e3 * late['pipeline_s']:g} ms (the host holds what it masks as long); "
-        f"{late['substeps_for_none']} sub-steps a frame add none"
-    )
+    lines += [
+        f"latency of the algorithm: {1e3 * late['algorithmic_s']:g} ms, a window",
+        f"latency of a chip's pipeline: {late['pipeline_steps']} steps, {1e3 * late['pipeline_s']:g} ms at a "
+        "step a frame (the host holds what it masks as long); none at "
+        f"{late['substeps_for_none']} sub-steps a frame",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -125,7 +127,9 @@ def _measured_text(measured: dict[str, Any]) -> list[str]:
     return [
         f"  measured: {measured['events_to_chip_per_frame']:.1f} events to the chip and "
         f"{measured['events_to_host_per_frame']:.1f} to the host a frame",
-        f"N-DNS proxy: {proxy['P_proxy_ops_per_s'] / 1e6:.2f} M-ops/s, PDP {proxy['PDP_proxy_ops'] / 1e6:.4f} M-ops; "
-        f"with the host's dense {measured['host_operations_per_s'] / 1e6:.2f} M operations a second "
-        f"{proxy['P_proxy_with_host_ops_per_s'] / 1e6:.2f} M-ops/s, {100 * measured['host_share']:.0f} % not spiking",
+        f"N-DNS proxy: {proxy['P_proxy_ops_per_s'] / 1e6:.2f} M-ops/s, PDP "
+        f"{proxy['PDP_proxy_ops'] / 1e6:.4f} M-ops, without the host",
+        f"with the host's dense {measured['host_operations_per_s'] / 1e6:.2f} M-ops/s: "
+        f"{proxy['P_proxy_with_host_ops_per_s'] / 1e6:.2f} M-ops/s, of which "
+        f"{100 * measured['host_share']:.0f} % do not spike",
     ]

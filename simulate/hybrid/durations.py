@@ -28,7 +28,7 @@ class Durations:
         self.longest_s = max(self.longest_s, seconds)
 
     def quantile(self, share: float) -> float:
-        """Return a duration that this share of the calls did not exceed, to a microsecond; 0 without calls."""
+        """Return what this share of the calls did not exceed, to a microsecond; 0 without calls."""
         if not self.count:
             return 0.0
         at = int(np.searchsorted(np.cumsum(self._bins), share * self.count))

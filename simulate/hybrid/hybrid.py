@@ -58,10 +58,14 @@ class Hybrid:
             if stage is None:
                 continue
             if missing := set(stage.reads) - known:
-                raise BadInput(f"{type(stage).__name__} reads '{missing.pop()}', which no stage before it writes")
+                raise BadInput(
+                    f"{type(stage).__name__} reads '{missing.pop()}', which no stage before it writes"
+                )
             known.add(stage.writes)
         if not np.isclose(self.program.dt * self.rate, self.hop):
-            raise BadInput(f"a hop of {self.hop} samples at {self.rate} Hz is no step of {self.program.dt:g} s")
+            raise BadInput(
+                f"a hop of {self.hop} samples at {self.rate} Hz is no step of {self.program.dt:g} s"
+            )
 
     @property
     def hop(self) -> int:
@@ -90,6 +94,9 @@ class Hybrid:
         x : float (batch, n) within -1 to 1
             Samples at `rate`.
         chip : callable (events, record) -> Trace
+            What runs the Program.
+        record : names of populations
+            Whose spikes, u and v are kept.
 
         Returns
         -------

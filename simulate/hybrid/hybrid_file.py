@@ -62,7 +62,15 @@ def load(folder: Path) -> "Hybrid":
         rate = int(said["rate"])
     except FileNotFoundError as error:
         raise BadInput(f"{folder}: no hybrid model in it, {Path(error.filename).name} is missing") from error
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise BadInput(f"{folder}: a hybrid model, but damaged ({error!r})") from error
     return Hybrid(before, Program.load(folder / CHIP), after, rate)
 

@@ -34,10 +34,11 @@ def load_ndns(directory: str | Path) -> PairSplits:
 
 
 def _split(folder: Path) -> list[Pair]:
-    for half in ("noisy", "clean"):
-        if not (folder / half).is_dir():
-            raise BadInput(f"{folder / half}: no such directory; N-DNS has it")
-    return matched(*((folder / half).glob("*.wav") for half in ("noisy", "clean")), _file_id, str(folder))
+    noisy, clean = folder / "noisy", folder / "clean"
+    for half in (noisy, clean):
+        if not half.is_dir():
+            raise BadInput(f"{half}: no such directory; N-DNS has it")
+    return matched(noisy.glob("*.wav"), clean.glob("*.wav"), _file_id, str(folder))
 
 
 def _file_id(path: Path) -> str:

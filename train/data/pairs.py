@@ -93,7 +93,9 @@ def matched(noisy: Iterable[Path], clean: Iterable[Path], key_of, where: str) ->
         halves.append(found)
     alone = sorted(halves[0].keys() ^ halves[1].keys())
     if alone:
-        raise BadInput(f"{where}: '{alone[0]}' has no other half, as {len(alone) - 1} others; complete the set")
+        raise BadInput(
+            f"{where}: '{alone[0]}' has no other half, as {len(alone) - 1} others; complete the set"
+        )
     if not halves[0]:
         raise BadInput(f"{where}: no wav files in it")
     return [Pair(key, halves[0][key], halves[1][key]) for key in halves[0]]

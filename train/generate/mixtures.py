@@ -20,7 +20,9 @@ BABBLE = 6  # speakers
 PAUSE_S = 0.3  # at most, between two recordings
 SPEEDS = 2.0 ** (np.arange(-4, 5) / 16)  # 0.84 to 1.19: other voices, other tempo
 
-Groups = Sequence[Sequence[np.ndarray]]  # recordings at 16 kHz; each group is drawn from as often as the others
+Groups = Sequence[
+    Sequence[np.ndarray]
+]  # recordings at 16 kHz; each group is drawn from as often as the others
 
 
 def speech_in(folder: str | Path) -> list[np.ndarray]:
@@ -64,6 +66,8 @@ def noise_groups(
         The babble is made of them.
     n, seconds : int, float
         How many of each synthetic kind and of babble, and how long.
+    rng : np.random.Generator
+        Decides everything.
     recorded : list of float (n,)
         As it is left of training pairs.
     """
@@ -87,11 +91,13 @@ def draw(
     Parameters
     ----------
     speech, noises : groups of recordings
+        At 16 kHz.
     n, seconds : int, float
         How many, and how long each.
     rng : np.random.Generator
         Decides everything.
     snr_db : (low, high)
+        Drawn evenly.
 
     Returns
     -------
