@@ -1,4 +1,4 @@
-"""Spikes and leaky neurons over all steps of a batch in one compiled call, with gradients; torch and numba."""
+"""Spikes and leaky neurons over all steps of a batch in a compiled call, with gradients; torch and numba."""
 
 from typing import Any
 

@@ -25,8 +25,9 @@ from ..simulate.trace import Trace
 from .data.ndns import load_ndns
 from .data.pairs import read_pair
 from .data.voicebank import load_voicebank
-from .enhancement import Material, Settings, enhancer, gains, material_of, train
-from .enhancement_bit_true import FINE, fine_tune
+from .enhancement import Material, enhancer, gains, material_of, train
+from .enhancement_bit_true import fine_tune
+from .enhancement_settings import FINE, Settings
 from .generate.mixtures import draw, noise_groups
 from .run_folder import check_folder, check_resumed, start_run
 from .sound_metrics import si_snr
@@ -180,6 +181,8 @@ def train_dpsnn(
         "recipe": "dpsnn",
         "metric": "SI-SNR gain",
         "unit": "dB",
+        "scale": 1.0,
+        "ann": None,
         "data": heard.source,
         "float": float(np.mean(floats)),
         "fixed": float(np.mean(rounded)),
@@ -188,11 +191,13 @@ def train_dpsnn(
         "names": heard.names,
         "gains": {"float": floats, "fixed": rounded, "bit_true": trained_on},
         "lava_mismatches": mismatches,
+        "lava_samples": 0 if mismatches is None else 1,
         "train_seconds": seconds,
         "parameters": sum(p.numel() for p in net.parameters()),
         "fits": {device: fit(model.program, device).fits for device in DEVICES},
         "energy": {device: energy(model.program, trace, device).to_json() for device in DEVICES},
-        "notes": list(heard.material.notes),
+        "n_test": len(heard.test),
+        "notes": {"train": list(heard.material.notes)},
     }
     fixed.save(out / "fixed")
     model.save(out / "model")

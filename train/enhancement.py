@@ -17,37 +17,13 @@ from ..models.dpsnn import DPSNN
 from ..simulate.errors import BadInput
 from ..simulate.files import atomic
 from .data.pairs import Pair, PairSplits, read_pair
+from .enhancement_settings import Settings
 from .generate.mixtures import Groups, at_speeds, draw, noise_groups, speech_in
 from .sound_metrics import EPS, si_snr
 
 SMALL_TERM = 1e-3  # of the squared error, and of the activity of proj and readout
 VALID_S, N_VALID = 2.0, 32
 NOISE_S, N_NOISES = 6.0, 24  # of each kind
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train.
-
-    Attributes
-    ----------
-    steps, batch : int
-    seconds : float
-        Of an excerpt; half a second stalls.
-    learning_rate, clip : float
-        Of Adam at its height, and the largest norm of a gradient.
-    checks : int
-        How often validation decides.
-    seed : int
-    """
-
-    steps: int = 6000
-    batch: int = 16
-    seconds: float = 1.0
-    learning_rate: float = 5e-3
-    clip: float = 5.0
-    checks: int = 20
-    seed: int = 0
 
 
 @dataclass(frozen=True)

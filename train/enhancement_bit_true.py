@@ -11,11 +11,11 @@ from ..export.quantization import Quantization
 from ..models.dpsnn import DPSNN
 from ..simulate import Hybrid
 from .bit_true import BitTrue
-from .enhancement import Material, Settings, gains, torch_si_snr
+from .enhancement import Material, gains, torch_si_snr
+from .enhancement_settings import FINE, Settings
 from .generate.mixtures import draw
 from .straight_through import through
 
-FINE = Settings(steps=300, learning_rate=0.01, checks=6)
 HOST_SHARE = 0.02  # of the learning rate, for mask and decoder
 
 

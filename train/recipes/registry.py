@@ -3,10 +3,10 @@
 from importlib import import_module
 
 from ...simulate.errors import BadInput
-from .recipe import Recipe
+from .recipe import System
 
 # name: module, and the name of its Recipe there
-_WHERE: dict[str, tuple[str, str]] = {}
+_WHERE: dict[str, tuple[str, str]] = {"dpsnn": (".dpsnn", "DPSNN")}
 
 
 def names() -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def names() -> tuple[str, ...]:
     return tuple(_WHERE)
 
 
-def load(name: str) -> Recipe:
+def load(name: str) -> System:
     """Import a recipe.
 
     Raises

@@ -1,0 +1,33 @@
+"""How DPSNN is trained, in numbers; no torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Attributes
+    ----------
+    steps, batch : int
+    seconds : float
+        Of an excerpt; half a second stalls.
+    learning_rate, clip : float
+        Of Adam at its height, and the largest norm of a gradient.
+    checks : int
+        How often validation decides.
+    seed : int
+    """
+
+    steps: int = 6000
+    batch: int = 16
+    seconds: float = 1.0
+    learning_rate: float = 5e-3
+    clip: float = 5.0
+    checks: int = 20
+    seed: int = 0
+
+
+FINE = Settings(
+    steps=300, learning_rate=0.01, checks=6
+)  # in the chip's integers: shares of a layer's weights
