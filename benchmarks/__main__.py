@@ -9,7 +9,7 @@ from pathlib import Path
 from lavalier.simulate.errors import LavalierError
 from lavalier.simulate.files import write_json
 
-from . import digits, interchange, quantization, report, start, training
+from . import digits, dpsnn, interchange, quantization, report, start, training
 from .energy import keyword_spotting, neurobench, sanafe_prices
 from .measure import Disturbed, Figure
 from .speed import against, bound, cost
@@ -25,6 +25,8 @@ BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
     "export.interpreter_vs_torch": interchange.interpreter_vs_torch,
     "training.bit_true_vs_float": training.step_time,
     "training.accuracy": training.accuracy,
+    "dpsnn": dpsnn.accuracy,
+    "stream": dpsnn.stream,
     "report.bytes": report.size,
     "report.ready_s": report.ready,
     "simulate.vs_snntorch": against.vs_snntorch,
