@@ -11,7 +11,7 @@ import torch
 
 from lavalier import deploy
 from lavalier.export.dpsnn import READOUT, hybrid, quantized
-from lavalier.models.dpsnn import HOP, PUBLISHED, RATE, DPSNN
+from lavalier.models.dpsnn import DPSNN, HOP, PUBLISHED, RATE
 from lavalier.simulate import Hybrid, run
 from lavalier.streaming import Streamed, stream_sound
 from lavalier.train.dpsnn import train_dpsnn
@@ -34,11 +34,13 @@ def accuracy(data: Path | None) -> Iterator[Figure]:
         found = train_dpsnn(out, pairs, data, lava=lava)
         model = Hybrid.load(out / "model")
     what = "embedded speech, generated mixtures" if pairs is None else "VoiceBank test files, unseen"
-    unit = f"dB of SI-SNR, mean of {found['n_test']} recordings, {found['parameters']:,} parameters; {what}"
+    unit = f"dB of SI-SNR, mean of {found['n_test']} recordings, {found['parameters']:,} weights; {what}"
     least = min(found["gains"]["float"])
     yield point("dpsnn.si_snr_gain", found["float"], unit, 5, "higher")
     yield point("dpsnn.si_snr_gain_least", least, unit.replace("mean", "least"), 0.5, "higher")
-    yield point("dpsnn.fixed_loss_db", found["float"] - found["fixed"], f"{unit}; 8-bit weights", 0.3, "lower")
+    yield point(
+        "dpsnn.fixed_loss_db", found["float"] - found["fixed"], f"{unit}; 8-bit weights", 0.3, "lower"
+    )
     lost = found["float"] - found["bit_true"]
     yield point("dpsnn.bit_true_loss_db", lost, f"{unit}; trained on in integers", 0.1, "lower")
     yield point("dpsnn.train_minutes", found["train_seconds"] / 60, "minutes in floats", 20, "lower")
@@ -80,7 +82,8 @@ def stream(data: Path | None) -> Iterator[Figure]:
     yield point("stream.rtf", said["real_time_factor"], unit, 0.5, "lower")
     unit = "ms, 99 % of the 2.5 ms hops of an hour take at most that; one core"
     yield point("stream.hop_p99_ms", 1e3 * said["frame_p99_s"], unit, 2.5, "lower")
-    yield point("stream.growth_bytes", held[-1] - held[0], "bytes more after 6 minutes than after 4", None, "lower")
+    unit = "bytes that Python holds more at the end of 6 minutes than after 4"
+    yield point("stream.growth_bytes", held[-1] - held[0], unit, None, "lower")
 
 
 def _noise(length_s: float) -> np.ndarray:

@@ -19,10 +19,10 @@ class Settings:
     seed : int
     """
 
-    steps: int = 6000
-    batch: int = 16
+    steps: int = 12_000
+    batch: int = 8
     seconds: float = 1.0
-    learning_rate: float = 5e-3
+    learning_rate: float = 1e-2
     clip: float = 5.0
     checks: int = 20
     seed: int = 0
