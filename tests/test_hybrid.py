@@ -1,6 +1,7 @@
 """A model cut in two: the same integers on every back end and in every piece of a stream."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -171,3 +172,15 @@ def test_durations_keep_their_quantiles():
         taken.add(us * 1e-6)
     assert taken.quantile(0.5) == pytest.approx(201e-6, abs=2e-6)
     assert taken.quantile(1.0) == taken.longest_s == pytest.approx(0.05)
+
+
+@pytest.mark.slow
+def test_a_minute_leaves_nothing_behind():
+    stream, x = Stream(small_hybrid()), sound(1, 1.0)[0]
+    tracemalloc.start()
+    held = []
+    for _ in range(60):
+        stream.run(x)
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert held[-1] - held[10] < 4096

@@ -28,6 +28,5 @@ class Settings:
     seed: int = 0
 
 
-FINE = Settings(
-    steps=300, learning_rate=0.01, checks=6
-)  # in the chip's integers: shares of a layer's weights
+# in the chip's integers; the learning rate is in shares of a layer's weights
+FINE = Settings(steps=300, learning_rate=0.01, checks=6)
