@@ -1,5 +1,7 @@
 """Speech in noise: the metric pinned, layouts read, mixtures as they say, and the network's parts by hand."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import soundfile
@@ -9,14 +11,14 @@ from hypothesis import strategies as st
 
 from lavalier.models.dpsnn import DPSNN, PUBLISHED, SMALL, WINDOW, Adaptive, Sizes
 from lavalier.models.scans import leaky
-from lavalier.simulate.errors import BadInput
+from lavalier.simulate.errors import BadInput, NotAvailable
 from lavalier.train.data.ndns import load_ndns
 from lavalier.train.data.pairs import RATE, read_pair
 from lavalier.train.data.voicebank import load_voicebank
 from lavalier.train.enhancement import Material, Settings, loss_of, material_of, torch_si_snr, train
 from lavalier.train.generate.mixtures import draw, mixed, write_ndns, write_voicebank
 from lavalier.train.generate.noises import NOISES
-from lavalier.train.sound_metrics import si_snr
+from lavalier.train.sound_metrics import pesq, quality, si_snr, stoi
 
 PINNED = {"p232_034": 10.0701, "p232_043": 5.8746, "p232_056": 0.5099, "p232_263": 1.5583, "p257_426": 1.1760}
 
@@ -49,6 +51,18 @@ def test_si_snr_hears_neither_gain_nor_offset(snr_db, gain, offset):
 def test_si_snr_refuses_what_does_not_fit():
     with pytest.raises(BadInput, match=r"\(3,\) cannot be scored against \(4,\)"):
         si_snr(np.ones(3), np.ones(4))
+
+
+@pytest.mark.parametrize("package, score, pinned", [("pystoi", stoi, 0.8631), ("pesq", pesq, 1.437)])
+def test_stoi_and_pesq_are_those_of_their_packages(shared, package, score, pinned):
+    noisy, clean = read_pair(load_voicebank(shared / "data" / "voicebank").test[0])
+    if find_spec(package):
+        assert score(noisy, clean, RATE) == pytest.approx(pinned, abs=1e-3)
+        assert score.__name__ in quality(noisy, clean, RATE)
+    else:
+        assert score.__name__ not in quality(noisy, clean, RATE)
+        with pytest.raises(NotAvailable, match=f"{package} is not installed: pip install 'lavalier"):
+            score(noisy, clean, RATE)
 
 
 def test_the_loss_has_the_metric_s_si_snr():

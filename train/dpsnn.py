@@ -30,7 +30,7 @@ from .enhancement_bit_true import fine_tune
 from .enhancement_settings import FINE, Settings
 from .generate.mixtures import draw, noise_groups
 from .run_folder import check_folder, check_resumed, start_run
-from .sound_metrics import si_snr
+from .sound_metrics import quality, si_snr
 from .speech import generate
 
 WRITES = ("net.pt", "graph.nir", "fixed", "model", "metrics.json", "account.json", "checkpoint.pt", "audio")
@@ -190,6 +190,7 @@ def train_dpsnn(
         "noisy_si_snr": [float(si_snr(*pair)) for pair in heard.test],
         "names": heard.names,
         "gains": {"float": floats, "fixed": rounded, "bit_true": trained_on},
+        "quality": _quality(model, heard),
         "lava_mismatches": mismatches,
         "lava_samples": 0 if mismatches is None else 1,
         "train_seconds": seconds,
@@ -225,6 +226,15 @@ def lava_mismatches(model: Hybrid, noisy: np.ndarray, lava: Lava, say: Callable[
     if not found.equal:
         raise Mismatch(f"Lava differs from fast: {found.difference}")
     return 0
+
+
+def _quality(model: Hybrid, heard: Data) -> dict[str, dict[str, list[float]]]:
+    """STOI and PESQ of the test recordings, noisy and enhanced, where their packages are installed."""
+    kinds = {"noisy": lambda noisy: noisy, "enhanced": on_chip(model)}
+    scored = {
+        kind: [quality(to(noisy), clean, RATE) for noisy, clean in heard.test] for kind, to in kinds.items()
+    }
+    return {kind: {name: [s[name] for s in each] for name in each[0]} for kind, each in scored.items()}
 
 
 def _mixtures(speech, noises, seed: int) -> Pairs:

@@ -1,6 +1,8 @@
 """How close enhanced speech is to clean speech. NumPy; STOI and PESQ by the packages that define them."""
 
+from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -75,6 +77,14 @@ def pesq(estimate: np.ndarray, clean: np.ndarray, rate: int) -> float:
         return float(package.pesq(rate, clean, estimate, "wb"))
     except package.PesqError as error:
         raise BadInput(f"PESQ: {str(error).strip(chr(39))}") from error
+
+
+def quality(estimate: np.ndarray, clean: np.ndarray, rate: int) -> dict[str, float]:
+    """Return those of STOI and PESQ whose packages are installed, by name."""
+    known: dict[str, Callable[..., float]] = {"pystoi": stoi, "pesq": pesq}
+    return {
+        score.__name__: score(estimate, clean, rate) for package, score in known.items() if find_spec(package)
+    }
 
 
 def _package(name: str) -> Any:
