@@ -237,12 +237,23 @@ def export(
 @app.command()
 @with_policy
 def info(
-    file: Annotated[Path, typer.Argument(help="A NIR graph, a Program, or a lava-dl network (.net).")],
+    file: Annotated[
+        Path, typer.Argument(help="A NIR graph, a Program, a lava-dl network (.net), or a hybrid's folder.")
+    ],
     *,
     policy: dict,
     as_json: Json = False,
 ) -> None:
     """Say what is in a file: nodes, shapes, parameters, policy, and what hardware can take."""
+    from lavalier.simulate.hybrid.hybrid_file import is_hybrid
+
+    if is_hybrid(file):
+        from lavalier.simulate.hybrid import account
+        from lavalier.simulate.hybrid.hybrid import Hybrid
+
+        found = account.account(Hybrid.load(file))
+        _print(found if as_json else account.to_text(found))
+        return
     from lavalier.info import Info
     from lavalier.runs import load_network
     from lavalier.simulate.bounds import bounds, to_text

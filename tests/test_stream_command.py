@@ -48,6 +48,13 @@ def test_a_file_is_what_the_batch_run_gives(folder, model, tmp_path, capsys):
     assert "exists; --force replaces it" in capsys.readouterr().err
 
 
+def test_info_says_what_stays_on_the_host(folder, capsys):
+    assert main(["info", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "a sigmoid and a product of two real values" in said and "scnn (PLIF), readout (GradedLI)" in said
+    assert "latency of the algorithm: 5 ms" in said and "3 steps, 7.5 ms at a step a frame" in said
+
+
 def pieces_then(x, error=None, size=320, rate=16000):
     for i in range(0, len(x), size):
         yield x[i : i + size], rate
