@@ -84,7 +84,7 @@ def _trained_in_integers(metrics: dict, scored: Callable) -> list[tuple[str, str
     return (
         []
         if found is None
-        else [(f"bit-true {metrics['metric']}", f"{scored(found)}, trained on in integers")]
+        else [("bit-true", f"{scored(found)}, trained on in integers")]
     )
 
 

@@ -18,9 +18,11 @@ from ..models.dpsnn import DPSNN, PUBLISHED, RATE, SMALL, Sizes
 from ..models.log_mel import SAMPLE_RATE
 from ..simulate import Hybrid, energy, fit, run
 from ..simulate.comparison import compare
+from ..simulate.cost.result import Energy
+from ..simulate.cost.text import joules
 from ..simulate.errors import Mismatch
 from ..simulate.files import atomic, write_json
-from ..simulate.hybrid.account import account
+from ..simulate.hybrid.account import account, to_text
 from ..simulate.trace import Trace
 from .data.ndns import load_ndns
 from .data.pairs import read_pair
@@ -176,6 +178,11 @@ def train_dpsnn(
         say(f"bit-true: {np.mean(trained_on):.2f} dB")
 
     trace = run(model, heard.test[0][0][None])
+    accounted, priced = account(model, trace), {device: _priced(model, trace, device) for device in DEVICES}
+    say(to_text(accounted).rstrip())
+    for device, found in priced.items():
+        per_second = found.per_inference and joules(found.per_inference.times(1 / found.seconds))
+        say(f"energy of the chip part on {device}: {per_second} a second of sound, host not priced")
     mismatches = None if lava is None else lava_mismatches(model, heard.test[0][0], lava, say)
     metrics = {
         "recipe": "dpsnn",
@@ -196,14 +203,14 @@ def train_dpsnn(
         "train_seconds": seconds,
         "parameters": sum(p.numel() for p in net.parameters()),
         "fits": {device: fit(model.program, device).fits for device in DEVICES},
-        "energy": {device: energy(model.program, trace, device).to_json() for device in DEVICES},
+        "energy": {device: found.to_json() for device, found in priced.items()},
         "n_test": len(heard.test),
         "notes": {"train": list(heard.material.notes)},
     }
     fixed.save(out / "fixed")
     model.save(out / "model")
     _write(out, net, chip_graph(net, features[:1]), model, heard, metrics)
-    write_json(out / "account.json", account(model, trace))
+    write_json(out / "account.json", accounted)
     return metrics
 
 
@@ -226,6 +233,15 @@ def lava_mismatches(model: Hybrid, noisy: np.ndarray, lava: Lava, say: Callable[
     if not found.equal:
         raise Mismatch(f"Lava differs from fast: {found.difference}")
     return 0
+
+
+def _priced(model: Hybrid, trace: Trace, device: str) -> Energy:
+    """The chip part's energy; the host's operations are listed beside it."""
+    frames = trace.counts.dendrite_updates_active[READOUT] + trace.counts.dendrite_updates_inactive[READOUT]
+    steps = int(frames[0]) // model.program.size(READOUT)
+    stages = (*model.before, *model.after)
+    host = {type(stage).__name__: float(stage.operations * steps) for stage in stages}
+    return energy(model.program, trace, device, host=host)
 
 
 def _quality(model: Hybrid, heard: Data) -> dict[str, dict[str, list[float]]]:
