@@ -81,11 +81,7 @@ def to_text(metrics: dict, out: Path) -> str:
 
 def _trained_in_integers(metrics: dict, scored: Callable) -> list[tuple[str, str]]:
     found = metrics.get("bit_true")
-    return (
-        []
-        if found is None
-        else [("bit-true", f"{scored(found)}, trained on in integers")]
-    )
+    return [] if found is None else [("bit-true", f"{scored(found)}, trained on in integers")]
 
 
 def _read(file: Path) -> dict[str, Any]:

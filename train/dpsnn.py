@@ -3,19 +3,17 @@
 import io
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
 import torch
 
 from ..export.dpsnn import READOUT, chip_graph, hybrid, quantized
 from ..export.nir_graphs import write
-from ..models.dpsnn import DPSNN, PUBLISHED, RATE, SMALL, Sizes
-from ..models.log_mel import SAMPLE_RATE
+from ..models.dpsnn import DPSNN, RATE, SMALL, Sizes
 from ..simulate import Hybrid, energy, fit, run
 from ..simulate.comparison import compare
 from ..simulate.cost.result import Energy
@@ -24,78 +22,21 @@ from ..simulate.errors import Mismatch
 from ..simulate.files import atomic, write_json
 from ..simulate.hybrid.account import account, to_text
 from ..simulate.trace import Trace
-from .data.ndns import load_ndns
-from .data.pairs import read_pair
-from .data.voicebank import load_voicebank
-from .enhancement import Material, enhancer, gains, material_of, train
+from .dpsnn_data import Data, data_of
+from .enhancement import enhancer, gains, train
 from .enhancement_bit_true import fine_tune
 from .enhancement_settings import FINE, Settings
-from .generate.mixtures import draw, noise_groups
+from .generate.mixtures import draw
 from .run_folder import check_folder, check_resumed, start_run
 from .sound_metrics import quality, si_snr
-from .speech import generate
 
 WRITES = ("net.pt", "graph.nir", "fixed", "model", "metrics.json", "account.json", "checkpoint.pt", "audio")
 CALIBRATION = 16  # excerpts
-SPOKEN = 300  # embedded digits, where there is no speech
-N_TEST, TEST_S = 8, 2.0
 LAVA_S = 1.0  # of the first test recording
 DEVICES = ("loihi1", "loihi2")
 COARSE = Settings()
 
-Pairs = list[tuple[np.ndarray, np.ndarray]]
 Lava = Callable[[Hybrid, np.ndarray, tuple[str, ...]], Trace]
-SIZES = {"small": SMALL, "published": PUBLISHED}
-
-
-@dataclass(frozen=True)
-class Data:
-    """What is learned from, and what is scored once."""
-
-    material: Material
-    test: Pairs
-    names: list[str]
-    source: str
-
-
-def data_of(data: Path | None, speech: Path | None, seed: int) -> Data:
-    """Gather what there is; spoken digits from a formula where there is nothing.
-
-    Parameters
-    ----------
-    data : path, optional
-        In VoiceBank-DEMAND's or N-DNS's layout.
-    speech : path, optional
-        A folder of clean speech, to make mixtures of.
-    seed : int
-        Of what is generated.
-
-    Raises
-    ------
-    BadInput
-        A layout is incomplete, or a file is bad.
-    """
-    if data is not None:
-        splits = load_ndns(data) if (data / "training_set").is_dir() else load_voicebank(data)
-        found = material_of(splits, speech, seed)
-        return Data(found, [read_pair(p) for p in splits.test], [p.name for p in splits.test], str(data))
-    if speech is not None:
-        found, source = material_of(None, speech, seed), f"mixtures of {speech}"
-        test = _mixtures(found.speech, found.noises, seed)
-        return Data(found, test, _numbered(test), source + ", tested on mixtures of the same")
-    spoken, others = ([_at_rate(x) for x, _ in generate(SPOKEN, seed, split)] for split in ("train", "test"))
-    rng = np.random.default_rng([seed, 4])
-    noises = noise_groups([spoken], N_TEST, TEST_S, rng)
-    found = Material(
-        [spoken], noises, _mixtures([spoken], noises, seed + 1), ("no speech given: digits from a formula",)
-    )
-    test = _mixtures([others], noise_groups([others], N_TEST, TEST_S, rng), seed)
-    return Data(
-        found,
-        test,
-        _numbered(test),
-        "embedded speech generator in synthetic noise, other voices for the test",
-    )
 
 
 def train_dpsnn(
@@ -251,19 +192,6 @@ def _quality(model: Hybrid, heard: Data) -> dict[str, dict[str, list[float]]]:
         kind: [quality(to(noisy), clean, RATE) for noisy, clean in heard.test] for kind, to in kinds.items()
     }
     return {kind: {name: [s[name] for s in each] for name in each[0]} for kind, each in scored.items()}
-
-
-def _mixtures(speech, noises, seed: int) -> Pairs:
-    noisy, clean = draw(speech, noises, N_TEST, TEST_S, np.random.default_rng([seed, 6]))
-    return list(zip(noisy, clean, strict=True))
-
-
-def _numbered(pairs: Pairs) -> list[str]:
-    return [f"mixture {i}" for i in range(len(pairs))]
-
-
-def _at_rate(samples: np.ndarray) -> np.ndarray:
-    return soxr.resample(samples, SAMPLE_RATE, RATE)
 
 
 def _teller(say: Callable[[str], None]) -> Callable[[int, float], None]:
