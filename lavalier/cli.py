@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated
@@ -344,7 +344,9 @@ def quantize(
 @app.command()
 @with_policy
 def simulate(
-    network: Annotated[Path, typer.Argument(help="A Program, a lava-dl network (.net), or a NIR graph.")],
+    network: Annotated[
+        Path, typer.Argument(help="A Program, a lava-dl network (.net), a NIR graph, or a hybrid's folder.")
+    ],
     input: InputFile = None,
     data: Data = None,
     samples: Samples = None,
@@ -357,8 +359,17 @@ def simulate(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Run a Program in the chip's integers, or a NIR graph in floats."""
+    """Run a Program in the chip's integers, a NIR graph in floats, or a hybrid on a recording."""
     _refuse_existing(out, force)
+    from lavalier.simulate.hybrid.hybrid_file import is_hybrid
+
+    if is_hybrid(network):
+        if data or samples or engine or threads or policy:
+            raise BadInput(f"{network}: a hybrid takes --input, --check, --out and --json")
+        from lavalier.simulate import run
+
+        _run_hybrid(network, input, run, check, out, "fast", as_json)
+        return
     from lavalier.runs import Run, encoded, input_shape, load_network, run_network
     from lavalier.sources import load_source
 
@@ -370,7 +381,7 @@ def simulate(
 
 @app.command()
 def deploy(
-    program: Annotated[Path, typer.Argument(help="A Program.")],
+    program: Annotated[Path, typer.Argument(help="A Program, or a hybrid's folder.")],
     input: InputFile = None,
     data: Data = None,
     samples: Annotated[int, typer.Option("--samples", help="Take this many, evenly spaced.")] = 20,
@@ -388,9 +399,15 @@ def deploy(
 
     from lavalier.deploy import processes_of, run
     from lavalier.runs import Run, encoded, input_shape
+    from lavalier.simulate.hybrid.hybrid_file import is_hybrid
     from lavalier.simulate.program import Program
     from lavalier.sources import load_source
 
+    if is_hybrid(program):
+        with _progress("Lava") as progress:
+            lava = partial(run, target=target, stall_s=stall, progress=progress)
+            _run_hybrid(program, input, lava, check, out, f"Lava ({target})", as_json)
+        return
     loaded = Program.load(program)
     source = encoded(loaded, load_source(input_shape(loaded), input, data).take(samples))
     with _progress("Lava") as progress:
@@ -638,6 +655,21 @@ def _finish(run, check: bool, out: Path | None, as_json: bool, **more: object) -
         _print({**run.to_json(), "check": checked, **more})
     else:
         _print(run.to_text() + (f"{checked}\n" if checked else ""))
+
+
+def _run_hybrid(
+    folder: Path,
+    recording: Path | None,
+    runner: Callable,
+    check: bool,
+    out: Path | None,
+    engine: str,
+    as_json: bool,
+) -> None:
+    from lavalier.hybrids import run_hybrid
+
+    plain, text = run_hybrid(folder, recording, runner, check, out, engine)
+    _print(plain if as_json else text)
 
 
 def _refuse_existing(out: Path | None, force: bool) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from lavalier import deploy
 from lavalier.cli import main
 from lavalier.simulate import run
 from lavalier.simulate.errors import BadInput, NotAvailable
@@ -53,6 +54,22 @@ def test_info_says_what_stays_on_the_host(folder, capsys):
     said = capsys.readouterr().out
     assert "a sigmoid and a product of two real values" in said and "scnn (PLIF), readout (GradedLI)" in said
     assert "latency of the algorithm: 5 ms" in said and "3 steps, 7.5 ms at a step a frame" in said
+
+
+def test_simulate_and_deploy_take_the_same_folder(folder, model, tmp_path, capsys):
+    x = sound(1, 0.02)
+    recording = str(wav(tmp_path / "in.wav", x[0]))
+    commands = ["simulate"] if deploy.missing("cpu") else ["simulate", "deploy"]
+    for command in commands:
+        out = tmp_path / f"{command}.wav"
+        assert main([command, str(folder), "-i", recording, "--out", str(out), "--check"]) == 0
+        assert "= reference: yes" in capsys.readouterr().out
+        assert np.array_equal(soundfile.read(out, dtype="float32")[0], run(model, x).output[0])
+    assert main(["simulate", str(folder)]) == 1
+    assert "takes a recording: --input noisy.wav" in capsys.readouterr().err
+    wav(tmp_path / "slow.wav", x[0], 8000)
+    assert main(["simulate", str(folder), "-i", str(tmp_path / "slow.wav")]) == 1
+    assert "1 channels at 8000 Hz; the model takes one at 16000 Hz" in capsys.readouterr().err
 
 
 def pieces_then(x, error=None, size=320, rate=16000):
