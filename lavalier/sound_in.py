@@ -145,7 +145,7 @@ def from_device(name: str | None, stall_s: float) -> Iterator[Piece]:
 def sound_devices() -> Any:
     """Return sounddevice, or say what is missing."""
     try:
-        import sounddevice
+        import sounddevice  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise NotAvailable("live sound needs sounddevice: pip install 'lavalier[sound]'") from error
     except OSError as error:  # it is there, the library below it is not

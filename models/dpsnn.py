@@ -64,7 +64,9 @@ class Adaptive(nn.Module):
         super().__init__()
         self.recurrent = nn.Linear(n, n)
         self.alpha, self.rho = (nn.Parameter(torch.zeros(n)) for _ in range(2))  # before the sigmoid
-        nn.init.orthogonal_(self.recurrent.weight, gain=0.5)
+        nn.init.orthogonal_(self.recurrent.weight)
+        with torch.no_grad():
+            self.recurrent.weight /= 2
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Run all steps from rest; (batch, steps, n) to spikes."""

@@ -93,7 +93,7 @@ def _adapting(node: nir.NIRNode, policy: Policy, steps: Dynamics) -> Dynamics:
     said = node.metadata or {}
     if "adaptation" not in said:
         return steps
-    if not isinstance(node, nir.LIF) or "tau_adaptation" not in said or np.any(node.v_reset):
+    if not isinstance(node, nir.LIF) or "tau_adaptation" not in said or np.any(np.asarray(node.v_reset)):
         raise BadInput("adaptation is for a LIF with tau_adaptation and v_reset = 0")
     tau = np.asarray(said["tau_adaptation"], np.float64)
     if np.any(tau < policy.dt * (1 - 1e-9)):

@@ -193,7 +193,7 @@ def test_a_cut_file_says_so_after_what_was_in_it(model, tmp_path):
 
 def test_a_device_without_its_library_is_refused_in_words():
     try:
-        import sounddevice
+        import sounddevice  # pyright: ignore[reportMissingImports]
     except (ImportError, OSError):
         with pytest.raises(NotAvailable, match="live sound needs"):
             next(iter(opened_source(["device"], 16000, 1.0)))

@@ -7,6 +7,7 @@ the stages after it. The cut hands over integers both ways.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class Hybrid:
         """What the Program takes in a step."""
         return next(iter(self.program.inputs.values())).shape
 
-    def run(self, x: np.ndarray, chip: Chip, record: Iterable[str] = ()) -> Trace:
+    def run(self, x: Any, chip: Chip, record: Iterable[str] = ()) -> Trace:
         """Run recordings, the chip part by whoever runs Programs.
 
         Parameters
@@ -172,7 +173,7 @@ class Host:
         return values["samples"]
 
 
-def check_samples(x: np.ndarray) -> np.ndarray:
+def check_samples(x: Any) -> np.ndarray:
     """Return samples as float32 (batch, n), or say what is wrong with them."""
     x = np.asarray(x)
     if x.ndim != 2 or not x.size or x.dtype.kind != "f":
