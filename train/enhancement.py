@@ -24,6 +24,7 @@ from .sound_metrics import EPS, si_snr
 SMALL_TERM = 1e-3  # of the squared error, and of the activity of proj and readout
 VALID_S, N_VALID = 2.0, 32
 NOISE_S, N_NOISES = 6.0, 24  # of each kind
+RESUMED = ("net", "averaged", "optimizer", "rate")
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def train(
     progress: Callable[[int, float], None] = lambda step, gain: None,
     checkpoint: Path | None = None,
 ) -> DPSNN:
-    """Train a network in place; return the one of those validated that gains most.
+    """Train a network in place; return the average over the last steps that gains most on validation.
 
     Parameters
     ----------
@@ -109,7 +110,7 @@ def train(
     while run.step < settings.steps:
         run.advance(material)
         if run.step % every == 0 or run.step == settings.steps:
-            gain = float(np.mean(gains(enhancer(net), material.valid)))
+            gain = float(np.mean(gains(enhancer(run.averaged), material.valid)))
             run.offer(gain)
             if checkpoint is not None:
                 run.save(checkpoint)
@@ -128,6 +129,7 @@ class _Run:
             self.optimizer, lambda step: _rate(step, settings.steps)
         )
         self.rng = np.random.default_rng([settings.seed, 2])
+        self.averaged = copy.deepcopy(net)
         self.best, self.most = copy.deepcopy(net.state_dict()), -math.inf
 
     def advance(self, material: Material) -> None:
@@ -144,15 +146,26 @@ class _Run:
         self.rate.step()
         self.net.constrain()
         self.step += 1
+        self._average()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        old = min(
+            self.settings.average, self.step / (self.step + 10)
+        )  # what it begins with is soon forgotten
+        for kept, new in zip(self.averaged.parameters(), self.net.parameters(), strict=True):
+            kept.lerp_(new, 1 - old)
+        for kept, new in zip(self.averaged.buffers(), self.net.buffers(), strict=True):
+            kept.copy_(new)
 
     def offer(self, gain: float) -> None:
-        """Keep the network as it is, if it gains most so far."""
+        """Keep the average as it is, if it gains most so far."""
         if gain > self.most:
-            self.best, self.most = copy.deepcopy(self.net.state_dict()), gain
+            self.best, self.most = copy.deepcopy(self.averaged.state_dict()), gain
 
     def save(self, path: Path) -> None:
         """Write everything, atomically."""
-        held = {name: getattr(self, name).state_dict() for name in ("net", "optimizer", "rate")}
+        held = {name: getattr(self, name).state_dict() for name in RESUMED}
         held |= {"step": self.step, "best": self.best, "most": self.most, "rng": self.rng.bit_generator.state}
         with atomic(path) as temporary:
             torch.save(held, temporary)
@@ -161,7 +174,7 @@ class _Run:
         """Read what `save` wrote."""
         try:
             held = torch.load(path, map_location="cpu", weights_only=False)
-            for name in ("net", "optimizer", "rate"):
+            for name in RESUMED:
                 getattr(self, name).load_state_dict(held[name])
             self.step, self.best, self.most = held["step"], held["best"], held["most"]
             self.rng.bit_generator.state = held["rng"]

@@ -14,6 +14,8 @@ class Settings:
         Of an excerpt; half a second stalls.
     learning_rate, clip : float
         Of Adam at its height, and the largest norm of a gradient.
+    average : float
+        Share of the average over steps that the next step leaves.
     checks : int
         How often validation decides.
     seed : int
@@ -24,9 +26,10 @@ class Settings:
     seconds: float = 1.0
     learning_rate: float = 1e-2
     clip: float = 5.0
+    average: float = 0.99
     checks: int = 20
     seed: int = 0
 
 
 # in the chip's integers; the learning rate is in shares of a layer's weights
-FINE = Settings(steps=300, learning_rate=0.01, checks=6)
+FINE = Settings(steps=300, learning_rate=0.002, checks=6)
