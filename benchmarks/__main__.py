@@ -9,7 +9,7 @@ from pathlib import Path
 from lavalier.simulate.errors import LavalierError
 from lavalier.simulate.files import write_json
 
-from . import aragon, digits, interchange, quantization, recipes, report, start, training
+from . import aragon, digits, dpsnn, interchange, quantization, recipes, report, start, training
 from .energy import keyword_spotting, neurobench, sanafe_prices
 from .measure import Disturbed, Figure
 from .speed import against, bound, cost, steps
@@ -29,6 +29,8 @@ BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
     "train.recurrent_vs_snntorch": steps.recurrent_vs_snntorch,
     "train.gradient_error": steps.gradient_error,
     "train.memory_vs_snntorch": steps.memory,
+    "dpsnn": dpsnn.accuracy,
+    "stream": dpsnn.stream,
     "report.bytes": report.size,
     "report.ready_s": report.ready,
     "simulate.vs_snntorch": against.vs_snntorch,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from ..simulate.errors import NotAvailable, Unsupported
+from ..simulate.hybrid.hybrid import Hybrid
 from ..simulate.program import Program
 from ..simulate.trace import Trace
 from .guarded import Progress, guarded
@@ -13,7 +14,7 @@ from .targets import missing
 
 
 def run(
-    program: Program,
+    program: Program | Hybrid,
     x: np.ndarray | Mapping[str, np.ndarray],
     record: Iterable[str] = (),
     target: str = "cpu",
@@ -26,10 +27,10 @@ def run(
 
     Parameters
     ----------
-    program : Program
-        The network.
+    program : Program or Hybrid
+        The network; of a Hybrid the chip part runs on Lava, the host part here.
     x : int (batch, steps, *shape), or {input name: array}
-        Events from 0 to the input's largest.
+        Events from 0 to the input's largest; samples (batch, n) for a Hybrid.
     record : str, or several
         Names of populations whose spikes, u and v are kept.
     target : str, "cpu" or "loihi2"
@@ -55,6 +56,11 @@ def run(
     LavaFailed
         Lava raised, died or stood still; nothing of it is left.
     """
+    if isinstance(program, Hybrid):
+        chip = program.program
+        return program.run(
+            x, lambda events, names: run(chip, events, names, target, stall_s, progress), record
+        )  # type: ignore[arg-type]
     why = missing(target)
     if why:
         raise NotAvailable(why)

@@ -7,7 +7,7 @@ import numpy as np
 from ..simulate.connections import Connection, Input
 from ..simulate.errors import OutOfRange, Unsupported
 from ..simulate.network import Network
-from ..simulate.neurons import LI, LIF, PLIF, LIFNoReset, LIFSubtract, Neuron
+from ..simulate.neurons import ALIF, LI, LIF, PLIF, LIFNoReset, LIFSubtract, Neuron
 from ..simulate.program import Program
 from ..simulate.ranges import DECAY_ONE, UNIT
 from .populations import Population
@@ -65,6 +65,9 @@ def neuron_of(p: Population, choice: Choice) -> Neuron:
                 f"'{p.name}': threshold {p.threshold[lost][0]:.3g} rounds to 0 at scale "
                 f"{scale[lost][0]:.3g}; the weights beside it are too large, or weight_scale is too small"
             )
+    if p.reset == "adaptive":
+        registers["de"] = decay(p.name, "e", np.broadcast_to(p.kept_e, p.beta.shape))
+        registers["jump"] = np.rint(UNIT * scale * p.jump)
     shaped = {field: values.reshape(p.shape) for field, values in registers.items()}
     try:
         return _kind(p)(p.shape, **shaped)
@@ -88,5 +91,10 @@ def decay(name: str, state: str, kept: np.ndarray) -> np.ndarray:
 def _kind(p: Population) -> type[Neuron]:
     if p.threshold is None:
         return LI
-    kinds = {"zero": PLIF if p.at_threshold else LIF, "subtract-delayed": LIFSubtract, "none": LIFNoReset}
+    kinds: dict[str, type[Neuron]] = {
+        "zero": PLIF if p.at_threshold else LIF,
+        "subtract-delayed": LIFSubtract,
+        "adaptive": ALIF,
+        "none": LIFNoReset,
+    }
     return kinds[p.reset]

@@ -11,7 +11,7 @@ from math import prod
 import nir
 import numpy as np
 
-from ..simulate.cells import Dynamics, discretize
+from ..simulate.cells import Dynamics, discretize, policy_at
 from ..simulate.errors import LavalierError, Unsupported
 from ..simulate.graph import NEURONS
 from ..simulate.network import Network, steps_of
@@ -22,7 +22,7 @@ from .linear_maps import LinearMap, added, followed_by, identity, map_of
 from .to_modules.recognition import Found, find_neurons
 
 HARDWARE = {"order": "i-then-v", "output_lag": 0, "spikes": "single"}
-RESETS = ("zero", "subtract-delayed", "none")
+RESETS = ("zero", "subtract-delayed", "adaptive", "none")
 
 Key = tuple[str, int]  # a source, and how many steps late
 
@@ -42,13 +42,16 @@ class Population:
         Added to v each step.
     weights : {(source, delay): LinearMap}
         What is added to u for each event that the source sent `delay` steps ago.
-    reset : "zero", "subtract-delayed" or "none"
+    reset : "zero", "subtract-delayed", "adaptive" or "none"
+        "adaptive" takes the threshold one step later, as it is then.
     at_threshold : bool
         Whether it also spikes where v equals the threshold.
     membrane : str
         The node that holds v.
     first_u : float (n), or 0
         u before the first step.
+    kept_e, jump : float (n), or 0
+        Share of the raised part of the threshold that is kept per step, and how much a spike adds to it.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Population:
     at_threshold: bool = False
     membrane: str = ""
     first_u: np.ndarray | float = 0.0
+    kept_e: np.ndarray | float = 0.0
+    jump: np.ndarray | float = 0.0
 
 
 def populations(network: Network) -> list[Population]:
@@ -117,7 +122,8 @@ class _Reader:
             raise Unsupported(f"node '{name}': reset to {np.max(step.reset):g} has no hardware form; 0 has")
         if reset not in RESETS:
             raise Unsupported(f"node '{name}': reset '{reset}' has no hardware form; {_or(RESETS)} have one")
-        spiking, equal = step.threshold is not None, network.policy.compare == ">="
+        node = network.flat.nodes[name]
+        spiking, equal = step.threshold is not None, policy_at(node, network.policy).compare == ">="
         if spiking and equal and reset != "zero":
             raise Unsupported(f"node '{name}': compare '>=' has a hardware form with reset 'zero' only")
         alpha = np.zeros(n) if step.alpha is None else _flat(step.alpha, shape)
@@ -138,7 +144,10 @@ class _Reader:
         first_u = np.where(alpha > 0, -steady, 0)
         rows = {key: w.scaled(into_u) for key, w in weights.items()}
         membrane = f"{name}_membrane" if name in self._found else name
-        return Population(name, shape, alpha, beta, threshold, bias, rows, reset, equal, membrane, first_u)
+        raised = () if step.jump is None else (_flat(step.kept_e, shape), _flat(step.jump, shape))  # type: ignore[arg-type]
+        return Population(
+            name, shape, alpha, beta, threshold, bias, rows, reset, equal, membrane, first_u, *raised
+        )
 
     def _step(self, name: str) -> tuple[Dynamics, str]:
         """Return the recurrence of a population and its reset."""
@@ -150,7 +159,10 @@ class _Reader:
             one, zero = np.ones(1), np.zeros(1)
             threshold = np.asarray(node.threshold, float)
             return Dynamics(None, one, zero, one, zero, threshold, zero), "zero"
-        return discretize(node, policy), policy.reset if hasattr(node, "v_threshold") else "zero"
+        step = discretize(node, policy)
+        if step.jump is not None:
+            return step, "adaptive"
+        return step, policy.reset if hasattr(node, "v_threshold") else "zero"
 
     def _entry(self, name: str) -> str:
         """Return the node of a population that takes its input."""

@@ -128,7 +128,7 @@ def on_grid(p: Population, bits: int) -> bool:
     registers = [p.bias * UNIT, DECAY_ONE * (1 - p.alpha), DECAY_ONE * (1 - p.beta)]
     if p.threshold is not None:
         registers.append(p.threshold)
-    registers.append(np.ravel(p.first_u) * UNIT)
+    registers += [np.ravel(p.first_u) * UNIT, np.ravel(p.jump) * UNIT, DECAY_ONE * np.ravel(p.kept_e)]
     if not all(_whole(r) for r in registers) or np.abs(p.bias).max(initial=0) * UNIT > BIAS_LIMIT:
         return False
     mant, exp = round_bias(p, 1.0)

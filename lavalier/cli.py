@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated
@@ -297,12 +297,23 @@ def export(
 @app.command()
 @with_policy
 def info(
-    file: Annotated[Path, typer.Argument(help="A NIR graph, a Program, or a lava-dl network (.net).")],
+    file: Annotated[
+        Path, typer.Argument(help="A NIR graph, a Program, a lava-dl network (.net), or a hybrid's folder.")
+    ],
     *,
     policy: dict,
     as_json: Json = False,
 ) -> None:
     """Say what is in a file: nodes, shapes, parameters, policy, and what hardware can take."""
+    from lavalier.simulate.hybrid.hybrid_file import is_hybrid
+
+    if is_hybrid(file):
+        from lavalier.simulate.hybrid import account
+        from lavalier.simulate.hybrid.hybrid import Hybrid
+
+        found = account.account(Hybrid.load(file))
+        _print(found if as_json else account.to_text(found))
+        return
     from lavalier.info import Info
     from lavalier.runs import load_network
     from lavalier.simulate.bounds import bounds, to_text
@@ -393,7 +404,9 @@ def quantize(
 @app.command(cls=WithRay)
 @with_policy
 def simulate(
-    network: Annotated[Path, typer.Argument(help="A Program, a lava-dl network (.net), or a NIR graph.")],
+    network: Annotated[
+        Path, typer.Argument(help="A Program, a lava-dl network (.net), a NIR graph, or a hybrid's folder.")
+    ],
     input: InputFile = None,
     data: Data = None,
     samples: Samples = None,
@@ -410,8 +423,17 @@ def simulate(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Run a Program in the chip's integers, or a NIR graph in floats."""
+    """Run a Program in the chip's integers, a NIR graph in floats, or a hybrid on a recording."""
     _refuse_existing(out, force)
+    from lavalier.simulate.hybrid.hybrid_file import is_hybrid
+
+    if is_hybrid(network):
+        if data or samples or engine or threads or policy:
+            raise BadInput(f"{network}: a hybrid takes --input, --check, --out and --json")
+        from lavalier.simulate import run
+
+        _run_hybrid(network, input, run, check, out, "fast", as_json)
+        return
     from lavalier.runs import Run, encoded, input_shape, load_network, run_network
     from lavalier.sources import load_source
 
@@ -430,7 +452,7 @@ def simulate(
 
 @app.command()
 def deploy(
-    program: Annotated[Path, typer.Argument(help="A Program.")],
+    program: Annotated[Path, typer.Argument(help="A Program, or a hybrid's folder.")],
     input: InputFile = None,
     data: Data = None,
     samples: Annotated[int, typer.Option("--samples", help="Take this many, evenly spaced.")] = 20,
@@ -448,9 +470,15 @@ def deploy(
 
     from lavalier.deploy import processes_of, run
     from lavalier.runs import Run, encoded, input_shape
+    from lavalier.simulate.hybrid.hybrid_file import is_hybrid
     from lavalier.simulate.program import Program
     from lavalier.sources import load_source
 
+    if is_hybrid(program):
+        with _progress("Lava") as progress:
+            lava = partial(run, target=target, stall_s=stall, progress=progress)
+            _run_hybrid(program, input, lava, check, out, f"Lava ({target})", as_json)
+        return
     loaded = Program.load(program)
     source = encoded(loaded, load_source(input_shape(loaded), input, data).take(samples))
     with _progress("Lava") as progress:
@@ -459,6 +487,39 @@ def deploy(
     ran = ", ".join(f"{n} {process}" for process, n in Counter(parts.values()).items())
     source = replace(source, notes=[*source.notes, f"Lava's processes: {ran}"])
     _finish(Run(loaded, source, trace, f"Lava ({target})"), check, out, as_json, processes=parts)
+
+
+@app.command()
+def stream(
+    model: Annotated[Path, typer.Argument(help="A hybrid model: the folder that training or export wrote.")],
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--in", help="Sound files, '-' (raw 16-bit on stdin), or device[:NAME]; default device."
+        ),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", help="A wav file, or device[:NAME]; default nowhere.")
+    ] = None,
+    stall: Annotated[float, typer.Option(min=0.01, help="Seconds without sound before giving up.")] = 5,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Enhance sound as it comes, frame by frame: file, pipe or microphone in, file or speaker out."""
+    from lavalier.simulate import Hybrid
+    from lavalier.sound_in import is_device, opened_source
+    from lavalier.sound_out import opened_sink
+    from lavalier.streaming import Ticker, stream_sound
+
+    _refuse_existing(None if out is None or is_device(out) else Path(out), force)
+    hybrid = Hybrid.load(model)
+    pieces = opened_source(sources or ["device"], hybrid.rate, stall)
+    with opened_sink(out, hybrid.rate) as sink:
+        done = stream_sound(hybrid, pieces, sink, Ticker(_say))
+    _print(done.to_json() if as_json else done.to_text())
+    if done.stopped:
+        kept = f"; the {done.heard.samples / hybrid.rate:.1f} s before are in {out}" if out else ""
+        raise type(done.stopped)(f"{done.stopped}{kept}")
 
 
 @app.command()
@@ -705,6 +766,21 @@ def _finish(run, check: bool, out: Path | None, as_json: bool, **more: object) -
         _print({**run.to_json(), "check": checked, **more})
     else:
         _print(run.to_text() + (f"{checked}\n" if checked else ""))
+
+
+def _run_hybrid(
+    folder: Path,
+    recording: Path | None,
+    runner: Callable,
+    check: bool,
+    out: Path | None,
+    engine: str,
+    as_json: bool,
+) -> None:
+    from lavalier.hybrids import run_hybrid
+
+    plain, text = run_hybrid(folder, recording, runner, check, out, engine)
+    _print(plain if as_json else text)
 
 
 def _refuse_existing(out: Path | None, force: bool) -> None:

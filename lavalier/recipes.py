@@ -9,12 +9,12 @@ import yaml
 from lavalier import deploy
 from lavalier.simulate.errors import BadInput
 from lavalier.train.recipes import load
-from lavalier.train.recipes.recipe import Options, Recipe
+from lavalier.train.recipes.recipe import Recipe, System, Whole
 
 
 def options_of(
-    recipe: Recipe, variant: str | None = None, file: Path | None = None, settings: Iterable[str] = ()
-) -> Options:
+    recipe: System, variant: str | None = None, file: Path | None = None, settings: Iterable[str] = ()
+) -> Any:
     """Return a recipe's options: defaults, then a variant, then a YAML file, then key=value.
 
     Raises
@@ -44,7 +44,7 @@ def changes_of(file: Path | None = None, settings: Iterable[str] = ()) -> dict[s
 
 def run_recipe(
     name: str,
-    options: Options,
+    options: Any,
     out: Path,
     data: Path | None,
     seed: int,
@@ -53,13 +53,17 @@ def run_recipe(
     say: Callable,
 ) -> dict:
     """Run a recipe from its data to its run folder, on Lava too where it is installed; return its metrics."""
-    from lavalier.train.recipes.run import train_recipe
-
     why_not = deploy.missing("cpu")
     if why_not:
         say(f"Lava: not run ({why_not})")
     lava = None if why_not else deploy.run
-    return train_recipe(load(name), out, data, seed, options, lava, force, resume, say=say)
+    recipe = load(name)
+    if isinstance(recipe, Whole):
+        return recipe.train(out, data, seed, options, lava, force, resume, say)
+    assert isinstance(recipe, Recipe)
+    from lavalier.train.recipes.run import train_recipe
+
+    return train_recipe(recipe, out, data, seed, options, lava, force, resume, say=say)
 
 
 def to_text(metrics: dict, out: Path) -> str:
@@ -73,7 +77,7 @@ def to_text(metrics: dict, out: Path) -> str:
     rows = [
         (f"float {metrics['metric']}", f"{scored(metrics['float'])} of {metrics['n_test']} test samples"),
         (f"fixed {metrics['metric']}", f"{scored(metrics['fixed'])}, 8-bit weights"),
-        (f"bit-true {metrics['metric']}", f"{scored(metrics['bit_true'])}, fine-tuned in integers"),
+        *_trained_in_integers(metrics, scored),
         (f"ANN {metrics['metric']}", f"{scored(metrics['ann'])}, conventional network of the same shape"),
         ("export", "0 spikes differ"),
         ("Lava = fast", lava if metrics["lava_samples"] else "not run"),
@@ -84,6 +88,11 @@ def to_text(metrics: dict, out: Path) -> str:
     notes = [f"note: {split}: {note}" for split, notes in metrics["notes"].items() for note in notes]
     head = [f"{metrics['recipe']}, {metrics['data']}", *notes]
     return "\n".join(head + [f"  {name:<18}{value}" for name, value in rows]) + "\n"
+
+
+def _trained_in_integers(metrics: dict, scored: Callable) -> list[tuple[str, str]]:
+    found = metrics.get("bit_true")
+    return [] if found is None else [("bit-true", f"{scored(found)}, trained on in integers")]
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -22,6 +22,8 @@ _NAMES = {
     "run": ".execute",
     "Session": ".session",
     "merge": ".merging",
+    "Hybrid": ".hybrid.hybrid",
+    "Stream": ".hybrid.stream",
     "compare": ".comparison",
     "Comparison": ".comparison",
     "fit": ".resources.fitting",

@@ -1,15 +1,20 @@
 """Neurons in floats: a NIR node as the recurrence that a policy makes of it, and its state stepped.
 
+A node may say more in its metadata than NIR has words for: "compare" of its own, and for a spiking LIF
+"tau_adaptation" (s) and "adaptation", by which its threshold rises if it spikes in every step; it is then
+reset by the threshold one step later. Without the metadata it is a LIF with that threshold at rest.
+
 Source: nir 1.0.8, docstrings of I, IF, LI, LIF, CubaLI, CubaLIF; snnTorch 1.0.0 for its resets.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import nir
 import numpy as np
 
-from .errors import Unsupported
+from .errors import BadInput, Unsupported
 from .policy import Policy
 from .shapes import Shape, spread
 
@@ -25,6 +30,8 @@ class Dynamics(NamedTuple):
         Shares of u and v kept per step; alpha is None where u is the input itself.
     w_in, gain, leak : float arrays
     threshold, reset : float arrays, or None without spikes
+    kept_e, jump : float arrays, or None of a threshold that stays
+        e <- kept_e e + jump where it spiked in the step before is added to the threshold.
     """
 
     alpha: np.ndarray | None
@@ -34,6 +41,14 @@ class Dynamics(NamedTuple):
     leak: np.ndarray
     threshold: np.ndarray | None
     reset: np.ndarray | None
+    kept_e: np.ndarray | None = None
+    jump: np.ndarray | None = None
+
+
+def policy_at(node: nir.NIRNode, policy: Policy) -> Policy:
+    """Return the policy of a node, which may have a comparison of its own."""
+    compare = (node.metadata or {}).get("compare")
+    return policy if compare is None else replace(policy, compare=str(compare))
 
 
 def discretize(node: nir.NIRNode, policy: Policy) -> Dynamics:
@@ -69,7 +84,22 @@ def discretize(node: nir.NIRNode, policy: Policy) -> Dynamics:
     if policy.order == "decay-after-input" and not cuba:
         gain = gain * beta
     leak = (1 - beta) * node.v_leak  # type: ignore[attr-defined]
-    return Dynamics(alpha, _nearest(w_in * share_in), beta, gain, leak, threshold, reset)
+    steps = Dynamics(alpha, _nearest(w_in * share_in), beta, gain, leak, threshold, reset)
+    return _adapting(node, policy, steps)
+
+
+def _adapting(node: nir.NIRNode, policy: Policy, steps: Dynamics) -> Dynamics:
+    """Add the adaptation that a node's metadata states."""
+    said = node.metadata or {}
+    if "adaptation" not in said:
+        return steps
+    if not isinstance(node, nir.LIF) or "tau_adaptation" not in said or np.any(np.asarray(node.v_reset)):
+        raise BadInput("adaptation is for a LIF with tau_adaptation and v_reset = 0")
+    tau = np.asarray(said["tau_adaptation"], np.float64)
+    if np.any(tau < policy.dt * (1 - 1e-9)):
+        raise BadInput(f"tau_adaptation = {tau.min():g} s is below dt = {policy.dt:g} s")
+    kept, share = _decay(tau, policy)
+    return steps._replace(kept_e=kept, jump=share * np.asarray(said["adaptation"], np.float64))
 
 
 def _float64(values: np.ndarray | None) -> np.ndarray | None:
@@ -115,8 +145,9 @@ class Cell:
         self._start = self.v  # what decays in the next step
         self._order = policy.order
         if p.threshold is not None and p.reset is not None:
-            self._exceeds = policy.exceeds
-            self._finish = RESETS[policy.reset, policy.spikes]
+            self._exceeds = policy_at(node, policy).exceeds
+            self._finish = RESETS[policy.reset, policy.spikes] if p.jump is None else Cell._adapt
+            self._kept_e, self._jump, self._e = p.kept_e, p.jump, np.zeros_like(self.v)
             self._to, self._drop = p.reset, p.threshold - p.reset
             self._held = np.zeros(self.v.shape, bool)
 
@@ -183,6 +214,13 @@ class Cell:
         count = np.maximum(whole, 0)
         self.v = self._start = v - count * self.threshold
         return count
+
+    def _adapt(self, v: np.ndarray) -> np.ndarray:
+        self._e = self._kept_e * self._e + self._held * self._jump
+        raised = self.threshold + self._e
+        self.v = self._start = v - self._held * raised
+        self._held = self._exceeds(self.v, raised)
+        return self._held
 
     def _none(self, v: np.ndarray) -> np.ndarray:
         self.v = self._start = v

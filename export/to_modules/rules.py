@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn.utils import skip_init
 
 from ...models.neurons import Integrator, Scale
-from ...simulate.cells import Dynamics, discretize
+from ...simulate.cells import Dynamics, discretize, policy_at
+from ...simulate.errors import Unsupported
 from ...simulate.network import steps_of
 from ...simulate.node_windows import windows_of
 from ...simulate.policy import Policy
@@ -135,7 +136,9 @@ def _(node: nir.I | nir.LI | nir.CubaLI, shape: Shape, policy: Policy) -> nn.Mod
 @module_of.register(nir.LIF)
 @module_of.register(nir.CubaLIF)
 def _(node: nir.IF | nir.LIF | nir.CubaLIF, shape: Shape, policy: Policy) -> nn.Module:
-    dynamics = _spread(node, shape, policy)
+    policy, dynamics = policy_at(node, policy), _spread(node, shape, policy)
+    if dynamics.jump is not None:
+        raise Unsupported("an adapting threshold has no module yet")
     if _is_input(dynamics.alpha, policy):
         dynamics = dynamics._replace(alpha=None)
     fits = policy.reset in SNN_RESETS and policy.compare == ">" and policy.spikes == "single"

@@ -140,58 +140,32 @@ def whole_network(net: nn.Module, x: np.ndarray) -> OnChip:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """One system.
+class System:
+    """What `lavalier train NAME` takes by its name.
 
     Attributes
     ----------
     name, summary : str
         What it is called, and what it is in a line.
     metric : str
-        What `score` returns: "accuracy", "auc", "si_snr" ...
-    unit : str
-        Of a score in a table, and `scale` what it is multiplied with for that: "%", 100.
-    options : subclass of Options
+        What is scored: "accuracy", "auc", "si_snr" ...
+    options : model of pydantic, of a Recipe a subclass of Options
         With the defaults of the one-command run, which takes minutes.
     variants : {name: {option: value}}
         Named sets of options: "published" has the sizes of the original.
-    splits : (data, seed, options) -> Splits
-        From the official layout in `data`; generated where it is None.
-    network : (options) -> nn.Module
-        x (batch, steps, *shape) -> output (batch, steps, n_out).
-    loss : (output, y) -> tensor
-    score : (output, y) -> float
-        Of NumPy arrays, in floats or in the chip's integers.
-    decide : (output) -> int64 (batch,), or None
-        The class of each sample, where there are classes.
-    ann : (options) -> nn.Module, or None
-        The conventional network of the same shape: takes and returns what `network` does.
-    on_chip : (net, x) -> OnChip
-        Which part goes on the chip, given some of the training data; all of it where not said.
-    vary : (x, generator, options) -> x, or None
-        Draws a variant of a batch of training data.
-    dt_s : (options) -> float
-        Seconds that a step stands for.
+    unit : str
+        Of a score in a table, and `scale` what it is multiplied with for that: "%", 100.
     """
 
     name: str
     summary: str
     metric: str
-    options: type[Options]
-    splits: Callable[[Path | None, int, Any], Splits]
-    network: Callable[[Any], nn.Module]
-    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-    score: Callable[[np.ndarray, np.ndarray], float]
-    dt_s: Callable[[Any], float]
-    decide: Callable[[np.ndarray], np.ndarray] | None = None
-    ann: Callable[[Any], nn.Module] | None = None
-    on_chip: Callable[[nn.Module, np.ndarray], OnChip] = whole_network
-    vary: Callable[[torch.Tensor, torch.Generator, Any], torch.Tensor] | None = None
-    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    unit: str = "%"
-    scale: float = 100.0
+    options: type[BaseModel]
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, kw_only=True)
+    unit: str = field(default="%", kw_only=True)
+    scale: float = field(default=100.0, kw_only=True)
 
-    def chosen(self, variant: str | None = None, changes: Mapping[str, Any] | None = None) -> Options:
+    def chosen(self, variant: str | None = None, changes: Mapping[str, Any] | None = None) -> Any:
         """Return options: the defaults, then those of a variant, then single changes.
 
         Raises
@@ -212,3 +186,52 @@ class Recipe:
             hint = f"; there are {known}" if wrong["type"] == "extra_forbidden" else ""
             said = f"option {option} = {wrong['input']!r}: {wrong['msg']}{hint}"
             raise BadInput(f"{self.name}: {said}") from error
+
+
+@dataclass(frozen=True)
+class Whole(System):
+    """A system that is more than a network on a chip, and knows itself how it is trained and scored.
+
+    Attributes
+    ----------
+    train : (out, data, seed, options, lava, force, resume, say) -> metrics
+        As `train_recipe`; `lava` is `deploy.run`, or None.
+    """
+
+    train: Callable[..., dict]
+
+
+@dataclass(frozen=True)
+class Recipe(System):
+    """A network that goes on a chip, and its data.
+
+    Attributes
+    ----------
+    splits : (data, seed, options) -> Splits
+        From the official layout in `data`; generated where it is None.
+    network : (options) -> nn.Module
+        x (batch, steps, *shape) -> output (batch, steps, n_out).
+    loss : (output, y) -> tensor
+    score : (output, y) -> float
+        Of NumPy arrays, in floats or in the chip's integers.
+    decide : (output) -> int64 (batch,), or None
+        The class of each sample, where there are classes.
+    ann : (options) -> nn.Module, or None
+        The conventional network of the same shape: takes and returns what `network` does.
+    on_chip : (net, x) -> OnChip
+        Which part goes on the chip, given some of the training data; all of it where not said.
+    vary : (x, generator, options) -> x, or None
+        Draws a variant of a batch of training data.
+    dt_s : (options) -> float
+        Seconds that a step stands for.
+    """
+
+    splits: Callable[[Path | None, int, Any], Splits]
+    network: Callable[[Any], nn.Module]
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    score: Callable[[np.ndarray, np.ndarray], float]
+    dt_s: Callable[[Any], float]
+    decide: Callable[[np.ndarray], np.ndarray] | None = None
+    ann: Callable[[Any], nn.Module] | None = None
+    on_chip: Callable[[nn.Module, np.ndarray], OnChip] = whole_network
+    vary: Callable[[torch.Tensor, torch.Generator, Any], torch.Tensor] | None = None

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from ...simulate.errors import BadInput
-from .recipe import Recipe
+from .recipe import System
 
 # name: module, and the name of its Recipe there
 _WHERE: dict[str, tuple[str, str]] = {
@@ -17,6 +17,7 @@ _WHERE: dict[str, tuple[str, str]] = {
     "flute": (".flute", "RECIPE"),
     "learned-fft": (".learned_fft", "RECIPE"),
     "instrument": (".instrument", "RECIPE"),
+    "dpsnn": (".dpsnn", "DPSNN"),
 }
 
 
@@ -29,7 +30,7 @@ def names() -> tuple[str, ...]:
     return tuple(_WHERE)
 
 
-def load(name: str) -> Recipe:
+def load(name: str) -> System:
     """Import a recipe.
 
     Raises

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nir
 import numpy as np
@@ -114,7 +114,7 @@ def train_recipe(
     Mismatch
         Export or Lava differs; the first difference is named.
     """
-    out, options = Path(out), recipe.chosen() if options is None else options
+    out, options = Path(out), cast(Options, recipe.chosen() if options is None else options)
     if seed < 0:
         raise BadInput(f"seed = {seed}: must be at least 0")
     check_folder(out, force, resume)

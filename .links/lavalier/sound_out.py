@@ -1,0 +1,1 @@
+../../lavalier/sound_out.py

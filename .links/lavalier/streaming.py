@@ -1,0 +1,1 @@
+../../lavalier/streaming.py

@@ -1,0 +1,183 @@
+"""Hybrid: a model that is cut in two, part of it on the host and part of it, a Program, on a chip.
+
+Each frame passes the host stages before the cut, becomes events, passes the Program in one step, and passes
+the stages after it. The cut hands over integers both ways.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadInput
+from ..program import Program
+from ..trace import Trace
+from .stages import Frames, OverlapAdd, Stage
+
+Chip = Callable[[np.ndarray, Iterable[str]], Trace]  # events (batch, steps, n), what to record
+
+
+@dataclass(frozen=True)
+class Hybrid:
+    """Host stages around a Program of one input and one output.
+
+    Parameters
+    ----------
+    before : stages
+        The first takes samples; the last writes what becomes events by the input's scale.
+    program : Program
+        A step is a frame.
+    after : stages
+        The first takes what the Program sends, "sent"; the last returns samples.
+    rate : int, samples a second
+
+    Raises
+    ------
+    BadInput
+        A stage reads what none before it wrote; several inputs or outputs; frames that are no step.
+    """
+
+    before: tuple[Stage, ...]
+    program: Program
+    after: tuple[Stage, ...]
+    rate: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "before", tuple(self.before))
+        object.__setattr__(self, "after", tuple(self.after))
+        if len(self.program.inputs) > 1 or len(self.program.outputs) > 1:
+            raise BadInput("a hybrid's Program has one input and one output")
+        if not self.before or not isinstance(self.before[0], Frames):
+            raise BadInput("a hybrid begins with Frames")
+        if not self.after or not isinstance(self.after[-1], OverlapAdd) or self.after[-1].hop != self.hop:
+            raise BadInput(f"a hybrid ends with OverlapAdd, a hop of {self.hop} as Frames has it")
+        known = {"samples"}
+        for stage in (*self.before, None, *self.after):
+            known |= {"sent"} if stage is None else set()
+            if stage is None:
+                continue
+            if missing := set(stage.reads) - known:
+                raise BadInput(
+                    f"{type(stage).__name__} reads '{missing.pop()}', which no stage before it writes"
+                )
+            known.add(stage.writes)
+        if not np.isclose(self.program.dt * self.rate, self.hop):
+            raise BadInput(
+                f"a hop of {self.hop} samples at {self.rate} Hz is no step of {self.program.dt:g} s"
+            )
+
+    @property
+    def hop(self) -> int:
+        """Samples of a frame that are new."""
+        first = self.before[0]
+        assert isinstance(first, Frames)
+        return first.hop
+
+    @property
+    def window(self) -> int:
+        """Samples of a frame."""
+        first = self.before[0]
+        assert isinstance(first, Frames)
+        return first.window
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What the Program takes in a step."""
+        return next(iter(self.program.inputs.values())).shape
+
+    def run(self, x: Any, chip: Chip, record: Iterable[str] = ()) -> Trace:
+        """Run recordings, the chip part by whoever runs Programs.
+
+        Parameters
+        ----------
+        x : float (batch, n) within -1 to 1
+            Samples at `rate`.
+        chip : callable (events, record) -> Trace
+            What runs the Program.
+        record : names of populations
+            Whose spikes, u and v are kept.
+
+        Returns
+        -------
+        Trace
+            Output: float32 (batch, n); the rest is the chip's, a step for each frame.
+
+        Raises
+        ------
+        BadInput
+            x is not of that shape, or holds no numbers.
+        """
+        x = check_samples(x)
+        hosts = [Host(self) for _ in x]
+        padded = np.pad(x, ((0, 0), (0, -x.shape[1] % self.hop + self.window - self.hop)))
+        hops = padded.reshape(len(x), -1, self.hop)
+        events, held = np.empty((*hops.shape[:2], *self.shape), np.int32), []
+        for b, host in enumerate(hosts):
+            for t, samples in enumerate(hops[b]):
+                events[b, t], values = host.before(samples)
+                held.append(values)
+        trace = chip(events, record)
+        output = np.empty(padded.shape, np.float32)
+        rows = output.reshape(hops.shape)
+        values = iter(held)
+        for b, host in enumerate(hosts):
+            for t in range(hops.shape[1]):
+                rows[b, t] = host.after(trace.output[b, t], next(values))
+        late = self.window - self.hop
+        return Trace(output[:, late : late + x.shape[1]], trace.spikes, trace.u, trace.v, trace.counts)
+
+    def save(self, folder: str | Path) -> None:
+        """Write as a folder: `chip.nir`, and the host part in `host.json` and `host.npz`."""
+        from .hybrid_file import save
+
+        save(self, Path(folder))
+
+    @staticmethod
+    def load(folder: str | Path) -> "Hybrid":
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        BadInput
+            A file is missing or damaged; it is named.
+        """
+        from .hybrid_file import load
+
+        return load(Path(folder))
+
+
+class Host:
+    """The host part of one stream: the same code, frame by frame, whoever calls it."""
+
+    def __init__(self, hybrid: Hybrid) -> None:
+        self._entry = next(iter(hybrid.program.inputs.values()))
+        self._before = [(stage, stage.start()) for stage in hybrid.before]
+        self._after = [(stage, stage.start()) for stage in hybrid.after]
+        self._later = {name for stage in hybrid.after for name in stage.reads}
+
+    def before(self, samples: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Take a hop of samples; return events, and the values that the stages after the chip read."""
+        values = {"samples": samples}
+        for stage, kept in self._before:
+            values[stage.writes] = written = stage.step(kept, *(values[name] for name in stage.reads))
+        events = self._entry.encode(written)  # type: ignore[possibly-undefined]
+        return events, {name: values[name] for name in self._later & values.keys()}
+
+    def after(self, sent: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
+        """Take what the chip sent in this step; return a hop of samples."""
+        values = values | {"sent": sent}
+        for stage, kept in self._after:
+            values[stage.writes] = stage.step(kept, *(values[name] for name in stage.reads))
+        return values["samples"]
+
+
+def check_samples(x: Any) -> np.ndarray:
+    """Return samples as float32 (batch, n), or say what is wrong with them."""
+    x = np.asarray(x)
+    if x.ndim != 2 or not x.size or x.dtype.kind != "f":
+        raise BadInput(f"x is {x.dtype} {x.shape}, not float (batch, samples)")
+    if not np.isfinite(x).all():
+        raise BadInput("x holds NaN or infinity")
+    return x.astype(np.float32)
