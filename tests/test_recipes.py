@@ -28,6 +28,7 @@ def test_one_call_trains_exports_and_scores(run):
     assert metrics["float"] > 0.9 and metrics["ann"] > 0.9 and metrics["bit_true"] > 0.9
     assert abs(metrics["fixed"] - metrics["float"]) <= 0.05
     assert (metrics["n_train"], metrics["n_valid"], metrics["n_test"]) == (128, 32, 40)
+    assert metrics["parameters"] == 6 * 5 + 5 + 5 * 2 + 2 + 2  # weights, biases, decays of the readout
     written = json.loads((out / "metrics.json").read_text())
     assert {key: written[key] for key in ("float", "fixed", "ann")} == {
         key: metrics[key] for key in ("float", "fixed", "ann")

@@ -121,7 +121,7 @@ class RecipeLearner(Speaking):
         super().__init__()
         self.recipe, self.options, self.valid, self.seed = recipe, options, valid, seed
         self.net = copy.deepcopy(net)
-        self.kept = copy.deepcopy(net).requires_grad_(False)
+        self.kept = copy.deepcopy(net)
         self.averages = options.keep == "average"
         self.run = fused(self.net) if options.fused else self.net
         self.rated = self.run

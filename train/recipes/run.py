@@ -186,7 +186,7 @@ def check_exportable(recipe: Recipe, options: Options, train: Split) -> None:
     """
     net, few = recipe.network(options).eval(), spread(train.x, TRIED)
     on_chip = recipe.on_chip(net, few)
-    from_torch(on_chip.module, on_chip.encode(few), dt=recipe.dt_s(options))
+    from_torch(on_chip.module, np.array(on_chip.encode(few)), dt=recipe.dt_s(options))
 
 
 def train_network(
@@ -209,7 +209,8 @@ def to_chip(recipe: Recipe, net: torch.nn.Module, train: Split, options: Options
     some = spread(train.x, CALIBRATION_CLIPS)
     on_chip = recipe.on_chip(net, some)
     calibration = on_chip.encode(some)
-    graph = from_torch(on_chip.module, spread(calibration, EXPORT_CLIPS), dt=recipe.dt_s(options))
+    example = np.array(spread(calibration, EXPORT_CLIPS))  # a copy that torch may hold
+    graph = from_torch(on_chip.module, example, dt=recipe.dt_s(options))
     rounded = quantization(graph, calibration, input_bits=on_chip.input_bits)
     return Deployed(on_chip, graph, rounded)
 

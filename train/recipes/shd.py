@@ -49,7 +49,7 @@ class HeardOptions(Options):
     dropout: float = Field(0.5, ge=0, lt=1)
     protocol: Literal["official", "abdallas"] = "official"
     first_bin: Literal[0, 1] = 0
-    samples: int = Field(800, ge=80)
+    samples: int = Field(800, ge=200)  # ten of each class, one of which validates
 
 
 class ShdOptions(HeardOptions):
