@@ -32,4 +32,4 @@ class Settings:
 
 
 # in the chip's integers; the learning rate is in shares of a layer's weights
-FINE = Settings(steps=300, learning_rate=0.002, checks=6)
+FINE = Settings(steps=400, learning_rate=0.0003, checks=8)
