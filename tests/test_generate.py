@@ -63,7 +63,7 @@ def three_words(monkeypatch):
     monkeypatch.setattr("lavalier.train.generate.shd.WORDS", words)
 
 
-@pytest.mark.parametrize(("name", "n"), [("shd", 12), ("ssc", 20), ("whales", 10)])
+@pytest.mark.parametrize(("name", "n"), [("shd", 12), ("whales", 10)])
 def test_the_seed_decides_every_byte(three_words, tmp_path, name, n):
     for folder, seed in (("first", 0), ("again", 0), ("other", 1)):
         generate(name, tmp_path / folder, n=n, seed=seed)

@@ -179,8 +179,8 @@ def test_what_is_not_there_is_refused_with_the_way_out(tmp_path):
         load_shd(tmp_path, "train")
     with pytest.raises(BadInput, match="split 'valid'; shd has train, test"):
         load_shd(tmp_path, "valid")
-    with pytest.raises(BadInput, match="set 'shs'; it must be one of shd, ssc"):
-        load_shd(tmp_path, "train", "shs")
+    with pytest.raises(BadInput, match="set 'nmnist'; it must be one of shd, ssc"):
+        load_shd(tmp_path, "train", "nmnist")
     (tmp_path / "shd_train.h5").write_bytes(b"")
     with pytest.raises(BadInput, match="shd_train.h5: not a readable SHD file"):
         load_shd(tmp_path, "train")
