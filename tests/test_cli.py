@@ -27,6 +27,7 @@ COMMANDS = (
     "quantize",
     "simulate",
     "deploy",
+    "stream",
     "check",
     "compare",
     "energy",

@@ -113,6 +113,7 @@ def test_the_published_size_trains_deploys_and_streams():
         loss = loss_of(heard, layers, clean)
         loss.backward()
         optimizer.step()
+        net.constrain()
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0] and layers["srnn"].any()  # pyright: ignore[reportPossiblyUnbound]
     x = noisy[:1, :1600].numpy()
