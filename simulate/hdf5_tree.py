@@ -50,12 +50,12 @@ def read_tree(path: Path, root: str, kind: str = "NIR") -> Tree:
     BadInput
         No such file, not HDF5, damaged, too large, or with links; the place in the file is named.
     """
-    check_format(path, kind)
+    check_format(path, kind, f"export the network to {kind}")
     return _read(path, root, kind)
 
 
-def check_format(path: Path, kind: str) -> None:
-    """Look at the bytes before HDF5 does.
+def check_format(path: Path, kind: str, way_out: str) -> None:
+    """Look at the bytes before HDF5 does; `way_out` is for who has a pickle.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def check_format(path: Path, kind: str) -> None:
         with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
             # torch.save writes a zip that begins with data.pkl, before torch 1.6 a bare pickle
             if content[:1] == b"\x80" or content[:2] == b"PK" and b"data.pkl" in content[:512]:
-                raise BadInput(f"a pickle is never opened, it can run any code; export the network to {kind}")
+                raise BadInput(f"a pickle is never opened, it can run any code; {way_out}")
             if not h5py.is_hdf5(path):
                 raise BadInput(f"not a readable {kind} file (not HDF5)")
             _check_heaps(content, kind)

@@ -68,7 +68,7 @@ def load_shd(
                     raise BadInput(f"{path}: sample {i}: {error}") from error
                 label = file.label(i)
                 if x is None:  # at once: a list of SSC's samples would be there twice when it is stacked
-                    x = np.empty((len(file), *encoded.shape), encoded.dtype)
+                    x = _room(path, (len(file), *encoded.shape), encoded.dtype)
                 x[len(y)] = encoded
                 y.append(label)
                 names.append(f"{path.name}[{i}]")
@@ -150,3 +150,12 @@ def _file(data: Path, split: str, name: str) -> Path:
             f"or make one in its layout by `lavalier generate {name}`"
         )
     return path
+
+
+def _room(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:
+        raise BadInput(
+            f"{path}: {shape[0]} samples do not fit in memory ({error}); split the file"
+        ) from error

@@ -43,10 +43,10 @@ class SpikeFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            check_format(path, "SHD")
+            check_format(path, "SHD", "give an HDF5 file")
             self._file = h5py.File(path, "r")
         except BadInput as error:
-            raise BadInput(f"{path}: {error}; get or make the file again") from error
+            raise BadInput(f"{path}: {error}; get or make it again") from error
         except Exception as error:  # h5py raises anything from KeyError to MemoryError
             raise self._damaged("the file", error) from error
         try:
