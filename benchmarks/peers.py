@@ -28,7 +28,7 @@ def environment(requirements: Path) -> Path:
     """
     folder = PEERS / requirements.stem
     python, stamp = folder / "bin" / "python", folder / "installed.txt"
-    if stamp.exists() and stamp.read_text() == requirements.read_text():
+    if python.exists() and stamp.exists() and stamp.read_text() == requirements.read_text():
         return python
     uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
     print(f"peers: installing {requirements.name} into {folder.relative_to(ROOT)}", file=sys.stderr)

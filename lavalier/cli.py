@@ -532,6 +532,9 @@ def energy(
         Path | None,
         typer.Option("--input", "-i", help="What was run (.npy, .npz): counts of each step, too."),
     ] = None,
+    placement: Annotated[
+        str | None, typer.Option(help="greedy or balanced: messages and hops between its cores, too.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Price a run: an interval a layer, each constant with source and grade; latency; the field's metrics."""
@@ -540,7 +543,9 @@ def energy(
     from lavalier.simulate.trace import Trace
 
     amounts = dict(_amount(text) for text in host or [])
-    priced = price_run(Program.load(program), Trace.load(trace), device, window, hop, amounts, input)
+    priced = price_run(
+        Program.load(program), Trace.load(trace), device, window, hop, amounts, input, placement
+    )
     _print(priced.to_json() if as_json else priced.to_text())
 
 

@@ -10,6 +10,7 @@ from lavalier.simulate import (
     Trace,
     counts_by_step,
     energy,
+    fit,
     latency,
     ndns_metrics,
     neurobench_metrics,
@@ -68,6 +69,7 @@ def price_run(
     hop_s: float,
     host: dict[str, float],
     x: Path | None,
+    placement: str | None = None,
 ) -> Priced:
     """Price a run in every way.
 
@@ -85,6 +87,8 @@ def price_run(
         As in `energy`.
     x : path, optional
         The input of the run, to count its steps and its input events.
+    placement : str, optional
+        As in `fit`: messages and hops are those between its cores; every sender's spikes must be recorded.
 
     Raises
     ------
@@ -97,7 +101,11 @@ def price_run(
         events = {f"input events sent to '{n}'": v for n, v in by_step.input_events.items()}
         events |= {f"outputs read from '{n}'": v for n, v in by_step.output_events.items()}
         host = {what: float(v.sum(axis=1).mean()) for what, v in events.items()} | host
-    priced = energy(program, trace, device, host=host)
+    sent = None
+    if placement is not None:
+        chip = device.partition("-")[0]  # of which the tables are
+        sent = fit(program, chip, placement=placement).traffic(trace)
+    priced = energy(program, trace, device, host=host, traffic=sent)
     timed = any(table.time for table in device_tables(device))
     late = latency(program, trace, device, window_s, hop_s) if timed else None
     buffered = window_s + program.latency * program.dt

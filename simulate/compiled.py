@@ -9,8 +9,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
 # of the machine code, which finds what is in a Plan by its place
 SOURCES = (
-    "compiled.py", "kernels.py", "lanes.py", "plan.py", "stepping.py", "sums.py", "synapse_plan.py",
-    "unchecked.py",
+    "compiled.py", "kernels.py", "lanes.py", "layout.py", "stepping.py", "sums.py", "unchecked.py",
 )  # fmt: skip
 VERSION = sha256(b"".join(Path(__file__).with_name(f).read_bytes() for f in SOURCES)).hexdigest()[:16]
 

@@ -14,7 +14,8 @@ import numpy as np
 from . import kernels
 from .errors import BadInput
 from .events import check_events, check_record
-from .plan import CALM, Plan, Scratch, event_arrays
+from .layout import CALM, Scratch
+from .plan import event_arrays, plan_of
 from .program import Program
 from .room import check_memory
 from .trace import COUNTERS, Counts, Trace, collect
@@ -102,7 +103,7 @@ class Job:
         self.messages = self._room([n for n in sending if program.message_bits(n)], np.int32)
         self.u = self._room(list(record), np.int32)
         self.v = self._room(kept_v, np.int32)
-        plan = Plan.of(program)
+        plan = plan_of(program)
         layers = plan.layers.copy()
         for part in ("spikes", "messages", "u", "v"):
             layers[part] = [getattr(self, part).start.get(n, -1) for n in program.populations]

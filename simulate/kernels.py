@@ -8,7 +8,7 @@ import numpy as np
 
 from .compiled import inlined, kernel
 from .lanes import bits_of, load, zeros
-from .plan import BLOCK, CALM, GRADED_LI, LEAN, PAIRS, PLAIN, ROWS, SPECIAL
+from .layout import BLOCK, CALM, GRADED_LI, LEAN, PAIRS, PLAIN, ROWS, SPECIAL
 from .stepping import Left, step, step_calm, step_graded_li, step_graded_relu, step_lean, step_special
 from .sums import deliver_pairs, deliver_rows, deliver_runs
 from .unchecked import borrowed, window

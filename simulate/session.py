@@ -7,7 +7,8 @@ import numpy as np
 from .errors import BadInput
 from .events import check_events, check_record
 from .fast import Job
-from .plan import Plan, Scratch
+from .layout import Scratch
+from .plan import plan_of
 from .program import Program
 from .trace import Trace
 
@@ -75,6 +76,6 @@ class Session:
     def _start(self, batch: int) -> list[Scratch]:
         if batch < 1:
             raise BadInput(f"batch = {batch} must be at least 1")
-        plan = Plan.of(self._program)
+        plan = plan_of(self._program)
         self._states = [Scratch.of(plan) for _ in range(batch)]
         return self._states

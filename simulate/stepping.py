@@ -9,7 +9,7 @@ import numpy as np
 
 from .compiled import inlined, kernel
 from .lanes import bits_of, dot, load, store, where, zeros
-from .synapse_plan import LANES
+from .layout import LANES
 from .unchecked import anew, ones_in
 
 HALF_RANGE = 1 << 23

@@ -7,7 +7,7 @@ import numpy as np
 
 from .compiled import inlined, kernel
 from .lanes import dot, load, store, widened, zeros
-from .synapse_plan import HALF, LANES
+from .layout import HALF, LANES
 from .unchecked import ones_in, window, zeros_below
 
 # a byte is up to 255: so many of them have a sum of 16 bits

@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .connections import Connection, Dense
+from .layout import HALF, LANES, RUN
 from .synapses import weight_grid
 
-LANES = 32  # neurons are padded to a multiple of these
-HALF = LANES // 2
 CACHE_LINE = 64  # bytes
 MANY = 1 / 16  # share of weights that are not zero, from which on there are rows
 SMALL = 2**20  # lanes of all rows that a cache holds; there may then be rows of fewer weights
 RUN_IN_LANES = 128  # so many lanes of a row in a cache take as long as a run
-RUN = np.dtype([(f, np.int32) for f in ("target", "length", "weights")])
 
 
 class Laid(NamedTuple):

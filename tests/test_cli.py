@@ -107,6 +107,8 @@ def test_quantize_simulate_compare_energy(folder, tmp_path, capsys):
     assert len(said["by_step"]["spikes_out"]["a"]) == 50 and said["neurobench"]["MembraneUpdates"] > 0
     assert sum(said["by_step"]["input_events"]["in"]) == said["host"]["input events sent to 'in'"]
     assert said["n_dns"]["P_proxy_ops_per_s"] > 0 and said["latency"]["pipeline_steps"] == 3
+    placed = json.loads(succeeds(capsys, "energy", program, fast, "--placement", "balanced", "--json"))
+    assert "hops_x" in placed["layers"]["a"] and "hops_x" not in said["layers"]["a"]
     assert "--host fft: must be" in fails(capsys, "energy", program, fast, "--host", "fft")
     low, high = json.loads(succeeds(capsys, "energy", program, fast, "--json"))["per_inference_j"]
     assert 0 < low < high

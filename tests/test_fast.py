@@ -12,10 +12,10 @@ from scipy.sparse import csr_array
 
 from lavalier.simulate import Dense, Input, Program, Sparse, fast, reference, room, stepping, synapse_plan
 from lavalier.simulate.errors import BadInput
+from lavalier.simulate.layout import BLOCK, LANES
 from lavalier.simulate.neurons import LI, LIF, NEURONS, GradedReLU
-from lavalier.simulate.plan import BLOCK
 from lavalier.simulate.ranges import DECAY_ONE, V_MAX
-from lavalier.simulate.synapse_plan import LANES, lanes_of
+from lavalier.simulate.synapse_plan import lanes_of
 
 from .programs import assert_equal, ends_often, events, programs, register
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from lavalier.simulate.compiled import SOURCES
-
 ROOT = Path(__file__).parents[1]
 MUTANTS = [
     ("simulate/reference.py", "(4096 - (du + 1))", "(4096 - du)"),
@@ -172,13 +170,12 @@ MUTANTS = [
     ("simulate/cost/counting.py", "values[:, :-1]", "values[:, 1:]"),
     ("simulate/cost/counting.py", "happened[name] * program.destinations(name)", "happened[name]"),
 ]
-TESTS = {  # of a folder, or of one file
-    "simulate": ["tests/test_reference.py", "tests/test_connections.py", "tests/test_fast.py"],
-    # the same in another order: those that notice most come first, for each error is compiled anew
-    "fast": ["tests/test_fast.py", "tests/test_connections.py", "tests/test_reference.py"],
-    "deploy": ["tests/test_arithmetic.py"],
+TESTS = {  # of a file, or else of its folder; those that notice most come first
+    "simulate/reference.py": ["tests/test_reference.py", "tests/test_connections.py", "tests/test_fast.py"],
     "simulate/wide.py": ["tests/test_arithmetic.py"],
     "simulate/cost/counting.py": ["tests/test_counting.py"],
+    "simulate": ["tests/test_fast.py", "tests/test_connections.py", "tests/test_reference.py"],
+    "deploy": ["tests/test_arithmetic.py"],
 }
 
 
@@ -209,13 +206,11 @@ def test_the_list_fits_the_code(file, right, wrong):
 
 
 def part_of(file: str) -> str:
-    if Path(file).name in SOURCES:
-        return "fast"
     return file if file in TESTS else file.split("/")[0]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", [part for part in TESTS if part != "fast"])
+@pytest.mark.parametrize("part", TESTS)
 def test_the_suite_passes_on_the_unchanged_copy(copy, part):
     assert suite_passes(copy, part)
 

@@ -28,7 +28,8 @@ run(Program.load(sys.argv[1]), np.load(sys.argv[2]))
 """
 # random weights on the grid of 8 bits; events at 5 %, drawn sample by sample so that drawing takes no room
 PEAK = """
-import resource, sys
+import sys
+from pathlib import Path
 import numpy as np
 from lavalier.simulate import LIF, Dense, Input, Program, run
 batch, steps, *sizes = map(int, sys.argv[1:])
@@ -47,7 +48,8 @@ x = np.empty((batch, steps, sizes[0]), np.uint8)
 for sample in x:
     sample[:] = rng.random(sample.shape, np.float32) < 0.05
 run(program, x)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# not ru_maxrss, which begins with what the process held that started this one
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
 
