@@ -13,6 +13,8 @@ from torch import nn
 from .layers import Spiking
 
 STEEPNESS = 5  # of the published sigmoid
+TAU_ENDS = (0.7, 2.0)  # powers of ten: 5 to 100 steps
+DECAY_STEP = 0.1
 MAX_BETA = 1 - 1 / 4096  # a decay has 12 bits
 
 
@@ -78,7 +80,7 @@ class SpikingNet(nn.Module):
     slope : int
         Of the surrogate, a fast sigmoid.
     gain : float
-        Of the first weights, against those of `nn.Linear`.
+        Of the weights at first, against those of `nn.Linear`.
 
     >>> SpikingNet((20, 32, 32, 32, 10))(torch.ones(2, 4, 20)).shape
     torch.Size([2, 4, 10])
@@ -101,6 +103,13 @@ class SpikingNet(nn.Module):
             x = layer(linear(x))
         return x
 
+    def step_sizes(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Return which parameters are trained in steps of which size; decays are close to 1."""
+        named = dict(self.named_parameters())
+        decays = [p for name, p in named.items() if name.endswith("beta")]
+        others = [p for name, p in named.items() if not name.endswith("beta")]
+        return [(others, 1.0), (decays, DECAY_STEP)]
+
     @torch.no_grad()
     def constrain(self) -> None:
         """Keep decays and thresholds where the chip can hold them."""
@@ -111,7 +120,7 @@ class SpikingNet(nn.Module):
 
 def _leaky(n: int, slope: int) -> Spiking:
     cell = snn.Leaky(
-        beta=torch.linspace(0.8, 0.99, n),
+        beta=1 - 1 / torch.logspace(*TAU_ENDS, n),
         threshold=torch.ones(n),  # type: ignore[arg-type]
         learn_beta=True,
         learn_threshold=True,

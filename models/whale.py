@@ -17,6 +17,7 @@ from torch import nn
 from .layers import Spiking
 
 SLOPE = 25
+FIRST_STEP = 0.1
 
 
 class WhaleNet(nn.Module):
@@ -51,6 +52,10 @@ class WhaleNet(nn.Module):
         run = self.chip if self.run_chip is None else self.run_chip
         return run(self.host(x).expand(-1, self.steps, -1))
 
+    def step_sizes(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Return which parameters are trained in steps of which size."""
+        return first_gently(self, self.host)
+
     @torch.no_grad()
     def constrain(self) -> None:
         """Keep decays decays."""
@@ -74,10 +79,33 @@ class ChipPart(nn.Module):
         return spikes
 
 
-def whale_ann(sizes: tuple[int, ...]) -> nn.Sequential:
-    """Return the same shape without spikes: numbers (batch, 1, n_in) to two logits (batch, 1, 2)."""
-    pairs = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
-    return nn.Sequential(*[layer for pair in pairs for layer in pair][:-1])
+class WhaleAnn(nn.Module):
+    """The same shape without spikes: numbers (batch, 1, n_in) to two logits (batch, 1, 2).
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        As in `WhaleNet`.
+    """
+
+    def __init__(self, sizes: tuple[int, ...]):
+        super().__init__()
+        pairs = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
+        self.layers = nn.Sequential(*[layer for pair in pairs for layer in pair][:-1])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x)
+
+    def step_sizes(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Return which parameters are trained in steps of which size."""
+        return first_gently(self, self.layers[0])
+
+
+def first_gently(net: nn.Module, first: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
+    """Give the first layer small steps: thousands of inputs, none below 0, move a sum of it all together."""
+    weight, *_ = first.parameters()
+    rest = [p for p in net.parameters() if p is not weight]
+    return [([weight], FIRST_STEP), (rest, 1.0)]
 
 
 def _leaky(beta: float, learns: bool) -> Spiking:

@@ -27,6 +27,7 @@ def test_one_call_trains_exports_and_scores(run):
     assert metrics["float"] > 0.9 and metrics["ann"] > 0.9 and metrics["bit_true"] > 0.9
     assert abs(metrics["fixed"] - metrics["float"]) <= 0.05
     assert (metrics["n_train"], metrics["n_valid"], metrics["n_test"]) == (128, 32, 40)
+    assert metrics["parameters"] == 6 * 5 + 5 + 5 * 2 + 2 + 2  # weights, biases, decays of the readout
     written = json.loads((out / "metrics.json").read_text())
     assert {key: written[key] for key in ("float", "fixed", "ann")} == {
         key: metrics[key] for key in ("float", "fixed", "ann")
@@ -96,6 +97,18 @@ def test_options_come_from_variant_and_changes():
             TOY.chosen(variant, changes)
 
 
+def test_what_cannot_be_exported_is_refused_before_it_is_trained(tmp_path):
+    from dataclasses import replace
+
+    from lavalier.models.audiomnist import soft_net
+    from lavalier.simulate.errors import Unsupported
+
+    soft = replace(TOY, network=lambda options: soft_net((6, 4, 2)))
+    with pytest.raises(Unsupported, match="no spiking neuron|cannot be exported|audit"):
+        train_recipe(soft, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
 def test_bad_arguments_are_refused_before_anything_is_written(tmp_path):
     with pytest.raises(BadInput, match="seed = -1"):
         train_recipe(TOY, tmp_path / "run", seed=-1)
@@ -128,3 +141,40 @@ def test_every_recipe_states_itself(name):
         recipe.chosen(variant)
     assert isinstance(recipe.network(options), torch.nn.Module)
     assert np.isfinite(recipe.dt_s(options)) and recipe.dt_s(options) > 0
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["shd", "--variant", "huge"], "shd has no variant 'huge'; there are: published"),
+        (["shd", "--set", "size=3"], "shd: option size = 3"),
+        (["shd", "--set", "hidden"], "--set hidden: must be an option and its value"),
+        (["shd", "--set", "hidden=[", "--epochs", "1"], "--set hidden=[: not a readable value"),
+        (["shd", "--options", "nowhere.yaml"], "nowhere.yaml: not a readable YAML file"),
+        (["shd", "--bit-true"], "shd: --bit-true, --from, --bits, --input and a policy are not for recipes"),
+        (["whale-1d", "--data", "nowhere"], "nowhere/train.csv: no such file"),
+        (
+            ["digits", "--set", "hidden=3"],
+            "digits: --variant, --options, --set and --skip-bad are for recipes",
+        ),
+    ],
+    ids=str,
+)
+def test_wrong_use_is_one_line_and_leaves_nothing(words, said, tmp_path, monkeypatch, capsys):
+    from lavalier.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *words, "--out", "run"]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said in error and error.startswith("lavalier: ")
+    assert not (tmp_path / "run").exists()
+
+
+def test_options_come_from_a_file_too(tmp_path):
+    from lavalier.recipes import options_of
+
+    file = tmp_path / "options.yaml"
+    file.write_text("hidden: 64\nbeta: 0.9\n")
+    options = options_of(load("shd"), "published", file, ["hidden=32", "schedule=cosine"])
+    assert options.model_dump() | {"hidden": 32, "beta": 0.9, "protocol": "abdallas"} == options.model_dump()
+    assert options.schedule == "cosine"

@@ -5,7 +5,6 @@ import json
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -213,8 +212,11 @@ def _unpack(path: Path, url: str, to: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(member) as stream, target.open("wb") as file:
                     _copy(stream, file, member.file_size, url)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise BadInput(f"{url}: not a readable zip ({' '.join(str(error).split())}); try again") from error
+    except BadInput:
+        raise
+    except Exception as error:  # zipfile raises anything from OSError to struct.error
+        why = " ".join(str(error).split()).encode("unicode_escape").decode()[:200] or type(error).__name__
+        raise BadInput(f"{url}: cannot be unpacked ({why}); try again") from error
 
 
 def _copy(stream: Any, file: BinaryIO, size: int, url: str) -> None:

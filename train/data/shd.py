@@ -56,7 +56,7 @@ def load_shd(
     """
     path = _file(Path(data), split, name)
     skipping = Skipping(skip_bad)
-    x, y, names, speakers = [], [], [], []
+    x, y, names, speakers = None, [], [], []
     with SpikeFile(path) as file:
         for i in range(len(file)):
             with skipping.part():
@@ -67,14 +67,18 @@ def load_shd(
                 except ValueError as error:
                     raise BadInput(f"{path}: sample {i}: {error}") from error
                 label = file.label(i)
-                x.append(encoded)
+                if x is None:  # at once: a list of SSC's samples would be there twice when it is stacked
+                    x = np.empty((len(file), *encoded.shape), encoded.dtype)
+                x[len(y)] = encoded
                 y.append(label)
                 names.append(f"{path.name}[{i}]")
                 speakers.append(file.speakers[i])
         classes = file.classes
     labels = np.array(y, dtype=np.int64)
+    if x is None:
+        raise BadInput(f"{path}: no sample that can be read; {'; '.join(skipping.notes()) or 'it is empty'}")
     refuse_empty_classes(path, labels, classes)
-    return Labeled(np.stack(x), labels, classes, tuple(names), tuple(speakers), notes=skipping.notes())
+    return Labeled(x[: len(labels)], labels, classes, tuple(names), tuple(speakers), notes=skipping.notes())
 
 
 def shd_splits(

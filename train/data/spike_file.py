@@ -52,12 +52,13 @@ class SpikeFile:
         try:
             self._times, self._units = self._lists("spikes/times", "fiu"), self._lists("spikes/units", "iu")
             self._labels = self._numbers("labels")
-            keys = self._array("extra/keys", 1)
+            keys = self._array("extra/keys")
             self.classes = tuple(self._text(key) for key in self._read(keys, "extra/keys", MAX_CLASSES))
             spoken = self._numbers("extra/speaker") if "extra/speaker" in self._file else None
-            sizes = {len(a) for a in (self._times, self._units, self._labels)}
-            if len(sizes | ({len(spoken)} if spoken is not None else set())) > 1:
-                raise BadInput(f"{path}: times, units, labels and speakers differ in number: {sorted(sizes)}")
+            held = (self._times, self._units, self._labels, *([] if spoken is None else [spoken]))
+            sizes = sorted({len(array) for array in held})
+            if len(sizes) > 1:
+                raise BadInput(f"{path}: times, units, labels and speakers differ in number: {sizes}")
             self.speakers = ("",) * len(self) if spoken is None else tuple(str(int(s)) for s in spoken)
         except BaseException:
             self._file.close()
@@ -103,19 +104,19 @@ class SpikeFile:
         return label
 
     def _lists(self, name: str, kinds: str) -> h5py.Dataset:
-        data = self._array(name, 1)
+        data = self._array(name)
         inner = h5py.check_vlen_dtype(data.dtype)
         if not isinstance(inner, np.dtype) or inner.kind not in kinds or inner.itemsize > 8:
             raise BadInput(f"{self.path}: {name} holds {data.dtype}, not a list of numbers for each sample")
         return data
 
     def _numbers(self, name: str) -> np.ndarray:
-        data = self._array(name, 1)
+        data = self._array(name)
         if data.dtype.kind not in "iu":
             raise BadInput(f"{self.path}: {name} holds {data.dtype}, not integers")
         return self._read(data, name, MAX_SAMPLES)
 
-    def _array(self, name: str, axes: int) -> h5py.Dataset:
+    def _array(self, name: str) -> h5py.Dataset:
         """Look up an array of this file, step by step, so that no link leads elsewhere."""
         found: Any = self._file
         for part in name.split("/"):
@@ -126,7 +127,7 @@ class SpikeFile:
                 raise self._damaged(name, error) from error
         if not isinstance(found, h5py.Dataset):
             raise BadInput(f"{self.path}: no array '{name}' in it; give a file in the layout of SHD")
-        if found.shape is None or len(found.shape) != axes or found.external or found.is_virtual:
+        if found.shape is None or len(found.shape) != 1 or found.external or found.is_virtual:
             raise BadInput(f"{self.path}: '{name}' is no plain list of values in this file")
         if found.shape[0] > MAX_SAMPLES:
             raise BadInput(

@@ -19,7 +19,7 @@ from .progress import Progress, shifted
 from .words import SHD_WORDS, SSC_WORDS
 
 MAX_S = 1.37  # SHD's longest; what is longer is cut
-_WORDS = {"shd": SHD_WORDS, "ssc": SSC_WORDS}
+WORDS = {"shd": SHD_WORDS, "ssc": SSC_WORDS}
 _SPEAKERS = 12  # of SHD
 _TEST_SPEAKERS = (4, 5)  # heard in SHD's test file alone, where four of five samples are theirs
 _CLIPS_PER_SPEAKER = 4  # of SSC, whose speakers are each in one file alone
@@ -112,8 +112,8 @@ def write_ssc(out: Path, n: int = 2100, seed: int = 0, progress: Progress | None
 
 
 def _write(name, out, n, seed, progress):
-    classes, words = _WORDS[name]
-    sizes = {split: round(n * share) for split, share in SPLITS[name].items()}
+    classes, words = WORDS[name]
+    sizes = {split: int(n * share) for split, share in SPLITS[name].items()}
     if min(sizes.values()) < len(classes):
         least = int(np.ceil(len(classes) / min(SPLITS[name].values())))
         raise ValueError(f"n = {n}; {len(classes)} classes need at least {least} training samples")

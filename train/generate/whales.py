@@ -18,6 +18,7 @@ from .progress import Progress
 
 SHARE = 7027 / 30_000  # of upcalls among the labeled clips of the challenge
 N_TEST_SHARE = 4  # one unlabeled clip for so many labeled ones
+SNR_DB = (-4.0, 12.0)  # of a call while it sounds, against the noise from 50 to 250 Hz
 _T = np.arange(N_SAMPLES) / RATE_HZ
 _HZ = np.fft.rfftfreq(N_SAMPLES, 1 / RATE_HZ)
 _BAND = (_HZ >= 50) & (_HZ <= 250)
@@ -89,7 +90,7 @@ def clip(rng: np.random.Generator, upcall: bool) -> np.ndarray:
     in_band = np.sqrt((np.abs(np.fft.rfft(sound))[_BAND] ** 2).sum() * 2) / N_SAMPLES
     if call is not None:
         loud = np.sqrt(np.mean(call[call != 0] ** 2)) if call.any() else 1.0
-        sound = sound + call / loud * in_band * 10 ** (rng.uniform(-10, 6) / 20)
+        sound = sound + call / loud * in_band * 10 ** (rng.uniform(*SNR_DB) / 20)
     if rng.random() < 0.3:
         sound = sound + _knocks(rng) * in_band
     level = 10 ** (rng.uniform(-30, -6) / 20)
@@ -137,18 +138,24 @@ def _other(rng):
 
 def _sweep(rng, low, high, seconds, bend):
     """A tone from one frequency to another within its own time."""
-    start = rng.uniform(0, _T[-1] - seconds)
+    start = _start(rng, seconds)
     place = np.clip((_T - start) / seconds, 0, 1)
     return _tone(rng, low + (high - low) * place**bend, seconds, start)
 
 
 def _tone(rng, hz, seconds, start=None):
     """A tone of changing pitch with a fainter octave, which swells and fades, 0 outside its time."""
-    start = rng.uniform(0, _T[-1] - seconds) if start is None else start
+    start = _start(rng, seconds) if start is None else start
     phase = 2 * np.pi * np.cumsum(hz) / RATE_HZ
     place = (_T - start) / seconds
     envelope = np.where((place > 0) & (place < 1), np.sin(np.pi * np.clip(place, 0, 1)) ** 0.5, 0.0)
     return envelope * (np.sin(phase) + rng.uniform(0.0, 0.3) * np.sin(2 * phase + rng.uniform(0, 2 * np.pi)))
+
+
+def _start(rng, seconds):
+    """When a call begins: its middle lies near the middle of the clip, as a detector's clips do."""
+    latest = _T[-1] - seconds
+    return np.clip(latest / 2 + rng.normal(0, 0.2), 0, latest)
 
 
 def _knocks(rng):

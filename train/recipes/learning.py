@@ -36,7 +36,8 @@ def learn(
     recipe : Recipe
         Its loss, score and variants of a batch.
     net : nn.Module
-        Left as it is. Where it has `constrain()`, that is called after every step of the optimizer.
+        Left as it is. Where it has `constrain()`, that is called after every step of the optimizer; where it
+        has `step_sizes()`, that says how large a step is for which parameters.
     options : Options
         How it learns.
     train, valid : Split
@@ -66,7 +67,7 @@ def learn(
     learner.told = told
     with threads(options.threads):
         run_epochs(learner, learner.n_batches, options.epochs, folder, progress, options.clip)
-    trained = learner.best
+    trained = learner.kept
     if options.keep == "last":
         trained.load_state_dict(learner.net.state_dict())
     trained.valid_scores = learner.scores[: options.epochs].tolist()  # type: ignore[assignment]
@@ -106,7 +107,7 @@ def fused(net: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 class RecipeLearner(Speaking):
-    """A network of a recipe, the best of its epochs, and the data that it learns from.
+    """A network of a recipe, what is kept of it, and the data that it learns from.
 
     What the next epoch depends on is in buffers, so that a checkpoint holds it.
     """
@@ -120,8 +121,12 @@ class RecipeLearner(Speaking):
         super().__init__()
         self.recipe, self.options, self.valid, self.seed = recipe, options, valid, seed
         self.net = copy.deepcopy(net)
+        self.kept = copy.deepcopy(net)
+        self.averages = options.keep == "average"
         self.run = fused(self.net) if options.fused else self.net
-        self.best = copy.deepcopy(net).requires_grad_(False)
+        self.rated = self.run
+        if self.averages:
+            self.rated = fused(self.kept) if options.fused else self.kept
         self.x, self.y = torch.from_numpy(train.x), torch.from_numpy(train.y)
         self.n_batches = max(1, len(self.x) // options.batch)
         self.register_buffer("scores", torch.full((options.epochs,), -math.inf, dtype=torch.float64))
@@ -135,7 +140,11 @@ class RecipeLearner(Speaking):
         return f"loss {self.loss:.3f}  valid {self.recipe.metric} {score:.2f} {self.recipe.unit}"
 
     def configure_optimizers(self):
-        return torch.optim.Adam(self.net.parameters(), lr=self.options.learning_rate)
+        sizes = getattr(self.net, "step_sizes", None)
+        groups = sizes() if sizes else [(list(self.net.parameters()), 1.0)]  # type: ignore[operator]
+        return torch.optim.Adam(
+            [{"params": p, "size": size} for p, size in groups], lr=self.options.learning_rate
+        )
 
     def on_train_epoch_start(self):
         drawn = self.seed * 1_000_003 + self.current_epoch
@@ -150,7 +159,7 @@ class RecipeLearner(Speaking):
             done = (self.current_epoch + batch_idx / self.n_batches) / self.options.epochs
             share = 0.5 + 0.5 * math.cos(math.pi * done)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = self.options.learning_rate * share
+            group["lr"] = self.options.learning_rate * share * group["size"]
 
     def training_step(self, batch, batch_idx):
         chosen = self.order[batch * self.options.batch : (batch + 1) * self.options.batch]
@@ -170,16 +179,21 @@ class RecipeLearner(Speaking):
         if hasattr(self.net, "constrain"):
             with torch.no_grad():
                 self.net.constrain()  # type: ignore[operator]
+        if self.averages:
+            with torch.no_grad():
+                for kept, new in zip(self.kept.parameters(), self.net.parameters(), strict=True):
+                    kept.lerp_(new, 1 - self.options.average)
         if batch_idx == self.n_batches - 1:  # callbacks hear of the end of an epoch before its learner
             self._rate()
 
     def _rate(self) -> None:
         """Score the epoch on the validation split, and keep what follows from that."""
-        self.net.eval()
-        score = self.recipe.score(outputs(self.run, self.valid.x), self.valid.y)
+        (self.kept if self.averages else self.net).eval()
+        score = self.recipe.score(outputs(self.rated, self.valid.x), self.valid.y)
         self.net.train()
         if score > float(self.scores.max()):
-            self.best.load_state_dict(self.net.state_dict())
+            if not self.averages:
+                self.kept.load_state_dict(self.net.state_dict())
             self.waited.zero_()
         else:
             self.waited += 1

@@ -29,8 +29,9 @@ class Options(BaseModel):
     schedule : "constant", "cosine" or "plateau"
         cosine: down to 0 at the end. plateau: times `factor` when the validation score has not risen for
         more than `patience` epochs.
-    keep : "best" or "last"
-        The network of the epoch with the best validation score, or of the last epoch.
+    keep : "best", "last" or "average"
+        The network of the epoch with the best validation score, of the last epoch, or the average over the
+        last steps (`average` of it is kept in each).
     clip : float or None
         Largest norm of the gradient.
     fused : bool
@@ -51,7 +52,8 @@ class Options(BaseModel):
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     patience: int = Field(3, ge=0)
     factor: float = Field(0.7, gt=0, lt=1)
-    keep: Literal["best", "last"] = "best"
+    keep: Literal["best", "last", "average"] = "best"
+    average: float = Field(0.99, ge=0, lt=1)
     clip: float | None = Field(None, gt=0)
     fused: bool = True
     threads: int = Field(1, ge=1)

@@ -35,6 +35,7 @@ from .learning import learn, outputs
 from .recipe import OnChip, Options, Recipe, Split, Splits
 
 LAVA_SAMPLES = 10
+TRIED = 2  # samples that show whether a network can be exported
 WRITES = (
     "net.pt",
     "graph.nir",
@@ -125,6 +126,7 @@ def train_recipe(
         "seed": seed,
         "data": digest(splits.train),
     }
+    check_exportable(recipe, options, splits.train)
     check_resumed(out, decisive) if resume else start_run(out, decisive, WRITES)
 
     say(f"train: {len(splits.train)} samples, {options.epochs} epochs")
@@ -174,6 +176,19 @@ def train_recipe(
     return metrics
 
 
+def check_exportable(recipe: Recipe, options: Options, train: Split) -> None:
+    """Refuse a network before it is trained for nothing.
+
+    Raises
+    ------
+    Unsupported
+        What is to go on the chip has no exact form there; the message names the layer.
+    """
+    net, few = recipe.network(options).eval(), spread(train.x, TRIED)
+    on_chip = recipe.on_chip(net, few)
+    from_torch(on_chip.module, np.array(on_chip.encode(few)), dt=recipe.dt_s(options))
+
+
 def train_network(
     recipe: Recipe, options: Options, splits: Splits, seed: int, folder: Path, progress: bool = True
 ) -> torch.nn.Module:
@@ -194,7 +209,8 @@ def to_chip(recipe: Recipe, net: torch.nn.Module, train: Split, options: Options
     some = spread(train.x, CALIBRATION_CLIPS)
     on_chip = recipe.on_chip(net, some)
     calibration = on_chip.encode(some)
-    graph = from_torch(on_chip.module, spread(calibration, EXPORT_CLIPS), dt=recipe.dt_s(options))
+    example = np.array(spread(calibration, EXPORT_CLIPS))  # a copy that torch may hold
+    graph = from_torch(on_chip.module, example, dt=recipe.dt_s(options))
     rounded = quantization(graph, calibration, input_bits=on_chip.input_bits)
     return Deployed(on_chip, graph, rounded)
 

@@ -49,7 +49,7 @@ class HeardOptions(Options):
     dropout: float = Field(0.5, ge=0, lt=1)
     protocol: Literal["official", "abdallas"] = "official"
     first_bin: Literal[0, 1] = 0
-    samples: int = Field(800, ge=80)
+    samples: int = Field(800, ge=200)  # ten of each class, one of which validates
 
 
 class ShdOptions(HeardOptions):
@@ -145,6 +145,14 @@ SHD = Recipe(
     variants={
         "published": {"hidden": 873, "protocol": "abdallas"},
         "refractory": {"refractory": 2},
+        "fsdd": {
+            "hidden": 873,
+            "epochs": 30,
+            "dropout": 0.2,
+            "learning_rate": 2e-3,
+            "schedule": "cosine",
+            "keep": "average",
+        },
     },
 )
 SSC = Recipe(

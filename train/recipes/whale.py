@@ -17,13 +17,13 @@ from torch.nn import functional
 from ...models.front_ends.constant import held, input_current
 from ...models.front_ends.samples import raw_samples
 from ...models.front_ends.spectrogram import spectrogram
-from ...models.whale import WhaleNet, whale_ann
+from ...models.whale import WhaleAnn, WhaleNet
 from ..data.labeled import Labeled
 from ..data.whales import RATE_HZ, load_whales, whale_splits
 from ..generate.sets import generated
 from .recipe import OnChip, Options, Recipe, Split, Splits
 
-CURRENT_BITS = 12  # of a current, as a mantissa of Loihi's bias has without its sign
+CURRENT_BITS = 10  # of a current: more would need weights below the smallest exponent
 CLIP_S = 2.0
 
 
@@ -47,7 +47,7 @@ class WhaleOptions(Options):
     hidden: tuple[int, ...] = (256, 128, 64)
     beta: float | Literal["learnable"] = 0.9
     num_step: int = Field(20, ge=1)
-    samples: int = Field(2000, ge=100)
+    samples: int = Field(6000, ge=100)
 
 
 class Whale1dOptions(WhaleOptions):
@@ -57,9 +57,18 @@ class Whale1dOptions(WhaleOptions):
 
 
 class Whale2dOptions(WhaleOptions):
-    """Of `whale-2d`: bins of the spectrogram; 105 is the slides' other figure."""
+    """Of `whale-2d`.
+
+    Attributes
+    ----------
+    bins : 103 or 105
+        Of the spectrogram; the slides give both.
+    decibels : bool
+        Levels in place of magnitudes; the slides do not say.
+    """
 
     bins: Literal[103, 105] = 103
+    decibels: bool = False
 
 
 FRAMES = 135
@@ -165,7 +174,7 @@ def _recipe(name: str, summary: str, options: type[WhaleOptions], encode, n_in, 
         score=auc,
         dt_s=lambda options: CLIP_S / options.num_step,
         decide=decide,
-        ann=lambda options: whale_ann((n_in(options), *options.hidden, 2)),
+        ann=lambda options: WhaleAnn((n_in(options), *options.hidden, 2)),
         on_chip=on_chip,
         variants={"published": {"hidden": (published, 512, 64), "samples": 30_000}},
         unit="",
@@ -185,7 +194,7 @@ WHALE_2D = _recipe(
     "whale-2d",
     "upcalls of right whales from a spectrogram of 103 x 135, held as a constant input",
     Whale2dOptions,
-    lambda options, samples: spectrogram(samples, options.bins),
+    lambda options, samples: spectrogram(samples, options.bins, decibels=options.decibels),
     lambda options: options.bins * FRAMES,
     4096,
 )
