@@ -51,7 +51,7 @@ def run_sweep(
 
 def run_parts(
     program: object,
-    x: np.ndarray,
+    x: object,
     folder: Path,
     ray: str | None,
     check: bool,

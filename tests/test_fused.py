@@ -140,11 +140,11 @@ class Cell(nn.Module):
         self.skip = nn.Linear(N_IN, 2)
 
     def forward(self, x):
-        mem, outputs = self.neuron.reset_mem(), []
+        mem, spikes, outputs = self.neuron.reset_mem(), None, []
         for t in range(x.shape[1]):
             z = self.inward(self.fc(x[:, t]))
-            if t:
-                z = z + self.onward(self.recurrent(spikes))  # noqa: F821
+            if spikes is not None:
+                z = z + self.onward(self.recurrent(spikes))
             spikes, mem = self.neuron(z, mem)
             late = 2 * self.skip(x[:, t - 1]) if t else 0
             outputs.append(self.out(spikes) + late)
@@ -169,12 +169,12 @@ class Kept(nn.Dropout):
 
     given, calls = None, 0
 
-    def forward(self, x):
+    def forward(self, input):
         if self.given is None:
-            self.drawn = (torch.rand_like(x) > self.p).to(x) / (1 - self.p) if self.training else 1.0
-            return x * self.drawn
+            self.drawn = (torch.rand_like(input) > self.p).to(input) / (1 - self.p) if self.training else 1.0
+            return input * self.drawn
         self.calls += 1
-        return x * self.given[:, self.calls - 1]
+        return input * self.given[:, self.calls - 1]
 
 
 def test_dropout_is_drawn_for_every_step_and_has_its_gradient():
@@ -274,8 +274,10 @@ def test_products_of_events_are_those_of_matrices(monkeypatch, rows, columns, n,
     x = (drawn.random((rows, columns)) < density) * drawn.integers(1, 9, (rows, columns)).astype(float)
     dense, back = drawn.integers(-9, 9, (columns, n)) + 0.0, drawn.integers(-9, 9, (rows, n)) + 0.0
     out, gradient = np.ones((rows, n)), np.zeros((columns, n))
-    product(found(x), dense, out)
-    product(turned(found(x)), back, gradient)
+    events = found(x)
+    assert events is not None
+    product(events, dense, out)
+    product(turned(events), back, gradient)
     assert np.array_equal(out, 1 + x @ dense)
     assert np.array_equal(gradient, x.T @ back)
 
@@ -291,3 +293,14 @@ def test_results_do_not_depend_on_the_number_of_threads():
         torch.set_num_threads(threads)
     assert torch.equal(results[0][0], results[1][0])
     assert all(torch.equal(a, b) for a, b in zip(*(g.values() for _, g in results), strict=True))
+
+
+def test_what_only_training_does_is_found_when_training_begins():
+    module, x = Refused(last=lambda x: x), events().float()
+    module.last = lambda y: functional.dropout(y, 0.5, module.training)
+    module.eval()
+    run = Fused(module)
+    assert torch.equal(run(x), module(x)) and run.reason is None
+    module.train()
+    run(x)
+    assert run.reason is not None

@@ -13,7 +13,7 @@ import pytest
 from lavalier.train.fit import CHECKPOINT
 
 ROOT = Path(__file__).parents[1]
-PATIENCE_S = 300
+PATIENCE_S = 600  # on a busy machine
 TRIALS = 8
 
 

@@ -121,13 +121,10 @@ class _Run:
         if before is not None:
             layer, given = self.layers[before.name], self._sum(before.sources, before.input)
             events = self._events_of(before, given, layer.weight)
-            sparse_enough = events is not None and events.density <= DENSE
-            if sparse_enough and (late is None or at_once):
-                bias = (
-                    sum(biases, layer.bias)
-                    if layer.bias is not None
-                    else (sum(biases[1:], biases[0]) if biases else None)
-                )
+            few = events is not None and events.density <= DENSE
+            if events is not None and few and (late is None or at_once):
+                several = [b for b in (layer.bias, *biases) if b is not None]
+                bias = sum(several[1:], several[0]) if several else None
                 return Synapses(given, events, layer.weight, bias)
             a_in = self._stateless(before, given).unflatten(0, given.shape[:2])
         else:

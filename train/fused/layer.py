@@ -188,7 +188,7 @@ class _Steps(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, gs, *gms):
+    def backward(ctx, gs, *gms):  # pyright: ignore[reportIncompatibleMethodOverride]
         mem, after, syn, beta, threshold, alpha, weights, _, weight, _ = ctx.saved_tensors
         needs = ctx.needs_input_grad
         states, registers = (mem, after, syn, gs, gms[-2]), (beta, alpha, threshold)

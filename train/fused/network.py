@@ -51,17 +51,19 @@ class Fused:
         self.module = module
         self.reason: str | None = None
         self._plan: Plan | None = None
+        self._prepared: set[bool] = set()  # for training, for evaluation
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        if self._plan is None and self.reason is None:
+        if self.reason is None and self.module.training not in self._prepared:
             self.prepare(x)
         return self.module(x) if self._plan is None else run_plan(self._plan, self.module, x)
 
     def prepare(self, x: torch.Tensor) -> None:
         """Make the plan, and compare it with the module on the most active steps of some samples.
 
-        The first call does it. Random numbers are left as they are.
+        The first call in training and the first in evaluation do it. Random numbers are left as they are.
         """
+        self._prepared.add(self.module.training)
         with torch.random.fork_rng(devices=[]):
             self._prepare(_example(x))
 
@@ -69,7 +71,7 @@ class Fused:
         try:
             self._plan = plan_of(self.module, few)
         except LavalierError as error:
-            self.reason = str(error)
+            self._plan, self.reason = None, str(error)
             return
         training = self.module.training
         self.module.eval()

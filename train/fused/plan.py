@@ -12,7 +12,7 @@ from ...export.from_modules.connections import Connection, connections, needed
 from ...export.from_modules.moves import TimeFirst
 from ...export.from_modules.provenance import INPUT, OUTPUT, Source, Step, Steps
 from ...export.from_modules.runs import FAILURES, copied, inference
-from ...export.from_modules.trace import Tracer
+from ...export.from_modules.trace import FLOATS, Tracer
 from ...models.neurons import Binary
 from ...simulate.components import components
 from ...simulate.errors import Unsupported
@@ -86,6 +86,8 @@ def plan_of(module: nn.Module, x: torch.Tensor) -> Plan:
     Unsupported
         It does something that has no fused form; the message says what.
     """
+    if any(p.device.type != "cpu" or p.dtype not in FLOATS for p in module.parameters()):
+        raise Unsupported("its parameters are not float32 or float64 in the processor's memory")
     if any(part._forward_hooks or part._forward_pre_hooks for part in module.modules()):
         raise Unsupported("a layer has hooks, which would not be called")
     layers, output, shape = _followed(module, x, training=False)

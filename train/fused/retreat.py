@@ -132,7 +132,7 @@ def _a_step_later(sent: Events, steps: int) -> Events:
     starts, ends = (x.reshape(-1, steps) for x in sent[:2])
     nothing = np.zeros_like(starts[:, :1])
     late = (np.concatenate([nothing, x[:, :-1]], 1).ravel() for x in (starts, ends))
-    return Events(*late, *sent[2:])
+    return sent._replace(starts=next(late), ends=next(late))
 
 
 def arrays(like: np.ndarray, n_axes: int, *tensors: torch.Tensor | None) -> list[np.ndarray]:

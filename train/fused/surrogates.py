@@ -28,8 +28,8 @@ def recognized(function: Callable[[torch.Tensor], torch.Tensor]) -> Surrogate:
     """
     name = getattr(function, "__qualname__", "").split(".")[0]
     if getattr(function, "__module__", "") == "snntorch.surrogate" and name in COMPILED:
-        (cell,) = function.__closure__ or ()
-        return Surrogate(COMPILED[name], float(cell.cell_contents), function)
+        steepness = next(cell.cell_contents for cell in function.__closure__ or ())
+        return Surrogate(COMPILED[name], float(steepness), function)
     return Surrogate(GIVEN, 0.0, function)
 
 

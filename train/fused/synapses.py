@@ -23,7 +23,7 @@ class _Sparse(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, g):
+    def backward(ctx, g):  # pyright: ignore[reportIncompatibleMethodOverride]
         (weight,), g = ctx.saved_tensors, g.contiguous()
         x_wants, weight_wants, bias_wants, _ = ctx.needs_input_grad
         gx = torch.mm(g, weight, out=room((len(g), weight.shape[1]), g)) if x_wants else None

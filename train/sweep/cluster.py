@@ -1,10 +1,12 @@
 """A Ray cluster: this machine's processors, or one that runs already."""
 
+import logging
 import os
 
 from ...simulate.errors import NotAvailable
 
 RETRIES = 5  # of work whose worker died
+TRIES = 3  # to start Ray here, for which it gives itself 30 s: not enough on a busy machine
 QUIET = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
 
 
@@ -23,12 +25,17 @@ def connect(address: str | None) -> None:
         raise NotAvailable("Ray is not installed: pip install 'lavalier[sweep]'") from error
     if ray.is_initialized():
         return
-    try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
-    except (ConnectionError, ValueError) as error:
-        raise NotAvailable(f"no Ray cluster at {address}: {str(error).splitlines()[0]}") from error
+    for left in reversed(range(TRIES)):
+        try:
+            ray.init(
+                address=address or "local",
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            return
+        except Exception as error:  # it has no type of its own for a cluster that does not come up
+            ray.shutdown()
+            if left == 0 or address:
+                where = f"at {address}" if address else "on this machine"
+                raise NotAvailable(f"no Ray cluster {where}: {str(error).splitlines()[0]}") from error

@@ -7,6 +7,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from ...export.from_modules.runs import first_of
 from ...models.neurons import Refractory
 
 SHUFFLES = 19  # of the labels; as good as the best of them comes by chance once in 20
@@ -66,7 +67,7 @@ def activity(net: nn.Module, x: np.ndarray) -> dict[str, float]:
     hooks = [
         layer.register_forward_hook(
             lambda _, given, sent, name=name: spikes.setdefault(name, []).append(
-                (sent[0] if isinstance(sent, tuple) else sent).ne(0).double().mean().item()
+                first_of(sent).ne(0).double().mean().item()
             )
         )
         for name, layer in layers.items()

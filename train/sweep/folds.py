@@ -99,6 +99,7 @@ class Data:
         self._kept = None  # one at a time is in memory
         watched = Watched(options)
         splits = self._make(watched)
-        splits = Splits(*(replace(part, sounds=()) for part in splits[:3]), splits.source)
+        train, valid, test = (replace(part, sounds=()) for part in splits[:3])
+        splits = Splits(train, valid, test, splits.source)
         self._kept = {name: getattr(options, name) for name in watched.seen}, splits
         return splits

@@ -51,7 +51,10 @@ def run_in_shards(
         There is no Ray.
     """
     folder = Path(folder).resolve()
-    decisive = {"program": _digest(program.to_text().encode()), "x": _digest(np.ascontiguousarray(x))}
+    decisive = {
+        "program": _digest(program.to_text().encode()),
+        "x": _digest(np.ascontiguousarray(x).tobytes()),
+    }
     decisive |= {"samples": samples}
     if (folder / SETTINGS).exists():
         check_resumed(folder, decisive)
@@ -108,5 +111,5 @@ def _path(folder: Path, part: Part) -> Path:
     return folder / f"samples-{part[0]:08d}-{part[1]:08d}.npz"
 
 
-def _digest(content: bytes | np.ndarray) -> str:
+def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
