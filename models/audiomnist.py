@@ -131,14 +131,24 @@ def _leaky(n: int, slope: int) -> Spiking:
 
 
 class RateAnn(nn.Module):
-    """The same shape without spikes: ReLU layers on every step, logits in every step."""
+    """The same shape without spikes: ReLU layers on the mean of each group of steps, a share of logits.
 
-    def __init__(self, sizes: tuple[int, ...], group: int):
+    Parameters
+    ----------
+    sizes : tuple of int
+        As in `SpikingNet`.
+    group : int
+        Steps that are one frame.
+    logits : float
+        What the output is to be multiplied with.
+    """
+
+    def __init__(self, sizes: tuple[int, ...], group: int, logits: float = 1.0):
         super().__init__()
-        self.group = group
+        self.group, self.logits = group, logits
         pairs = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
         self.layers = nn.Sequential(*[layer for pair in pairs for layer in pair][:-1])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Events (batch, steps, n_in) to logits (batch, steps / group, classes), from means over a group."""
-        return self.layers(x.unflatten(1, (-1, self.group)).mean(2))
+        return self.layers(x.unflatten(1, (-1, self.group)).mean(2)) / self.logits

@@ -159,7 +159,7 @@ AUDIOMNIST = Recipe(
     score=accuracy,
     dt_s=lambda options: FRAME_S / options.steps_per_frame,
     decide=decide,
-    ann=lambda options: RateAnn((N_MFCC, *options.hidden, 10), options.steps_per_frame),
+    ann=lambda options: RateAnn((N_MFCC, *options.hidden, 10), options.steps_per_frame, LOGITS),
     variants={
         "published": PUBLISHED,
         "sigmoid": {**PUBLISHED, "epochs": 6, "batch": 60},

@@ -133,7 +133,8 @@ class RecipeLearner(Speaking):
         self.register_buffer("losses", torch.full((options.epochs,), math.nan, dtype=torch.float64))
         self.register_buffer("share", torch.ones((), dtype=torch.float64))  # of the learning rate
         self.register_buffer("waited", torch.zeros((), dtype=torch.int64))  # epochs without a better score
-        self.loss, self.told = 0.0, None
+        self.loss = 0.0
+        self.told: Callable[[int, float, float], None] | None = None
 
     def said(self) -> str:
         score = self.recipe.scale * float(self.scores[self.current_epoch])

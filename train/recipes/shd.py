@@ -1,8 +1,8 @@
 """`shd` and `ssc`: spoken digits and words as spikes of an inner ear, recurrent LIF neurons.
 
-Source: Abdallas, SNN-Auditory-Processing; sizes, decay, loss, optimizer and schedule as published. The
-published validation set is a part of the test file; here it is a part of the training file ("official"), and
-the other choice ("abdallas") is there for comparison.
+Source: Abdallas, SNN-Auditory-Processing; equations, decay, loss and optimizer as published, sizes and
+schedule with `--variant published`. The published validation set is a part of the test file; here it is a
+part of the training file ("official"), and the other choice ("abdallas") is there for comparison.
 """
 
 from functools import partial
@@ -43,10 +43,13 @@ class HeardOptions(Options):
         Of the generated training file.
     """
 
-    schedule: Literal["constant", "cosine", "plateau"] = "plateau"
+    epochs: int = Field(25, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    schedule: Literal["constant", "cosine", "plateau"] = "cosine"
+    keep: Literal["best", "last", "average"] = "average"
     hidden: int = Field(192, ge=1)
     beta: float = Field(0.98, ge=0, le=1)
-    dropout: float = Field(0.5, ge=0, lt=1)
+    dropout: float = Field(0.2, ge=0, lt=1)
     protocol: Literal["official", "abdallas"] = "official"
     first_bin: Literal[0, 1] = 0
     samples: int = Field(800, ge=200)  # ten of each class, one of which validates
@@ -55,7 +58,6 @@ class HeardOptions(Options):
 class ShdOptions(HeardOptions):
     """Of `shd`; `refractory` as in `RecurrentNet`."""
 
-    epochs: int = Field(25, ge=1)
     refractory: int = Field(0, ge=0, le=63)
 
 
@@ -70,9 +72,6 @@ class SscOptions(HeardOptions):
         relu, as published: real numbers in every step, which the host has to compute.
     """
 
-    learning_rate: float = Field(5e-4, gt=0)
-    patience: int = Field(5, ge=0)
-    batch: int = Field(64, ge=1)
     beta: float = Field(0.96, ge=0, le=1)
     first: tuple[int, int] = (256, 192)
     front: Literal["lif", "relu"] = "lif"
@@ -130,6 +129,13 @@ def ssc_on_chip(net: nn.Module, x: np.ndarray) -> OnChip:
     )
 
 
+PUBLISHED = {
+    "dropout": 0.5,
+    "learning_rate": 1e-3,
+    "schedule": "plateau",
+    "keep": "best",
+    "protocol": "abdallas",
+}
 SHD = Recipe(
     name="shd",
     summary="spoken digits as spikes (SHD): 700 channels, recurrent LIF neurons, mean of logits",
@@ -143,16 +149,9 @@ SHD = Recipe(
     decide=decide,
     ann=lambda options: RecurrentAnn(N_UNITS, (), options.hidden, 20, options.dropout),
     variants={
-        "published": {"hidden": 873, "protocol": "abdallas"},
+        "published": {**PUBLISHED, "hidden": 873},
         "refractory": {"refractory": 2},
-        "fsdd": {
-            "hidden": 873,
-            "epochs": 30,
-            "dropout": 0.2,
-            "learning_rate": 2e-3,
-            "schedule": "cosine",
-            "keep": "average",
-        },
+        "fsdd": {"hidden": 873, "epochs": 30},
     },
 )
 SSC = Recipe(
@@ -170,11 +169,14 @@ SSC = Recipe(
     on_chip=ssc_on_chip,
     variants={
         "published": {
+            **PUBLISHED,
             "first": (1056, 900),
             "hidden": 900,
             "front": "relu",
-            "protocol": "abdallas",
             "epochs": 30,
+            "learning_rate": 5e-4,
+            "patience": 5,
+            "batch": 64,
         },
         "relu": {"front": "relu"},
     },

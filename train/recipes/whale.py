@@ -42,7 +42,7 @@ class WhaleOptions(Options):
         Clips that are generated.
     """
 
-    epochs: int = Field(12, ge=1)
+    epochs: int = Field(10, ge=1)
     batch: int = Field(64, ge=1)
     hidden: tuple[int, ...] = (256, 128, 64)
     beta: float | Literal["learnable"] = 0.9
