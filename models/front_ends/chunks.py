@@ -17,7 +17,7 @@ N_FEATURES = N_MELS + N_MFCC
 LOW_HZ, HIGH_HZ = 20.0, 17_000.0  # 71 of the bands lie above half the rate and stay silent
 LOG_FLOOR = 1e-6
 EVENTS_PER_UNIT, EVENT_BITS = 256, 10
-LARGEST_EVENT = 2**EVENT_BITS - 1  # four thresholds: more in a step changes nothing
+LARGEST_EVENT = 2**EVENT_BITS - 1  # nearly four thresholds: more in a step changes little
 
 
 def chunk_features(samples: np.ndarray) -> np.ndarray:

@@ -67,7 +67,9 @@ def mel_frames(samples: np.ndarray, rate: int) -> np.ndarray:
 
     Parameters
     ----------
-    samples, rate
+    samples : float (n,)
+        As in `cochlea_events`.
+    rate : int, Hz
         As in `cochlea_events`.
 
     Returns
@@ -82,16 +84,15 @@ def mel_frames(samples: np.ndarray, rate: int) -> np.ndarray:
     if not np.isfinite(samples).all():
         raise ValueError("the samples hold NaN or infinity")
     frames = np.lib.stride_tricks.sliding_window_view(samples, width)[::hop] * get_window("blackman", width)
-    n_bins = rate // 4 + 1
-    filters = mel_filters(N_MELS, n_bins, rate, 0.0, min(HIGHEST_HZ, rate / 2))
+    filters = mel_filters(N_MELS, rate // 4 + 1, rate, 0.0, min(HIGHEST_HZ, rate / 2))
     parts = [frames[i : i + FRAMES_AT_ONCE] for i in range(0, len(frames), FRAMES_AT_ONCE)]
-    return np.concatenate([SCALE * np.abs(rfft(part, rate // 2)) @ filters for part in parts])
+    return np.concatenate([SCALE * (np.abs(rfft(part, rate // 2)) @ filters) for part in parts])
 
 
 def normalized(mel: np.ndarray) -> np.ndarray:
     """Divide each frame by its range, or by the smallest range that counts.
 
-    >>> normalized(np.array([[0.0, 2.0], [0.0, 0.01]])).tolist()
+    >>> normalized(np.array([[0.0, 2.0], [0.0, 0.01]])).round(6).tolist()
     [[0.0, 1.0], [0.0, 0.2]]
     """
     extent = mel.max(axis=1, keepdims=True) - mel.min(axis=1, keepdims=True)
