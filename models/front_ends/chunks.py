@@ -5,9 +5,10 @@ amplitude gives is something else. NumPy and SciPy only.
 """
 
 import numpy as np
+from scipy.fft import dct
 from scipy.signal import get_window
 
-from .mel import cosines, mel_filters
+from .mel import mel_filters
 
 SAMPLE_RATE = 22_050
 CHUNK = 2205  # samples: 100 ms, one step of the network
@@ -50,7 +51,7 @@ def chunk_features(samples: np.ndarray) -> np.ndarray:
     chunks = np.pad(samples, (0, -len(samples) % CHUNK)).reshape(-1, CHUNK)
     power = np.abs(np.fft.rfft(chunks * get_window("hann", CHUNK))) ** 2
     mel = power @ mel_filters(N_MELS, CHUNK // 2 + 1, SAMPLE_RATE, LOW_HZ, HIGH_HZ)
-    mfcc = np.log(mel + LOG_FLOOR) @ cosines(N_MELS, N_MFCC)
+    mfcc = dct(np.log(mel + LOG_FLOOR), norm="ortho")[:, :N_MFCC]
     return np.concatenate([mel, mfcc - mfcc.min(axis=1, keepdims=True)], axis=1)
 
 

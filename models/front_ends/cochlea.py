@@ -7,10 +7,10 @@ do not know of one another: a stream gives the events of the whole sound. NumPy 
 from functools import cache
 
 import numpy as np
-from scipy.fft import rfft
+from scipy.fft import dct, rfft
 from scipy.signal import get_window
 
-from .mel import cosines, mel_filters
+from .mel import mel_filters
 
 HOP_S = 0.002  # one step of the network
 HOPS_PER_WINDOW = 6
@@ -53,7 +53,7 @@ def cochlea_events(samples: np.ndarray, rate: int, lateral: bool = True) -> np.n
     ((45, 320), True)
     """
     mel = normalized(mel_frames(samples, rate))
-    coefficients = np.maximum(mel @ cosines(N_MELS, N_COSINES), 0)
+    coefficients = np.maximum(dct(mel, norm="ortho")[:, :N_COSINES], 0)
     if lateral:
         mel = np.maximum(mel @ lateral_inhibition().T, 0)
     channels = np.concatenate([mel, coefficients], axis=1)

@@ -1,4 +1,4 @@
-"""Triangular mel filters and cosine transforms, as torchaudio has them; NumPy only."""
+"""Triangular mel filters, as torchaudio has them; NumPy only."""
 
 from functools import cache
 
@@ -36,16 +36,3 @@ def mel_filters(n_mels: int, n_bins: int, rate: int, low_hz: float, high_hz: flo
     filters = np.maximum(0, np.minimum((hz - left) / (center - left), (right - hz) / (right - center)))
     filters.flags.writeable = False
     return filters
-
-
-@cache
-def cosines(n_in: int, n_out: int) -> np.ndarray:
-    """Return the first columns of the orthonormal cosine transform (DCT-II): (n_in, n_out), read-only.
-
-    >>> np.allclose(cosines(8, 8).T @ cosines(8, 8), np.eye(8))
-    True
-    """
-    matrix = np.cos(np.pi / n_in * (np.arange(n_in)[:, None] + 0.5) * np.arange(n_out)) * np.sqrt(2 / n_in)
-    matrix[:, 0] *= np.sqrt(0.5)
-    matrix.flags.writeable = False
-    return matrix
