@@ -129,6 +129,7 @@ class CochleaNet(nn.Module):
 
     def __init__(self, variant: str = "lif", n_in: int = N_CHANNELS):
         super().__init__()
+        self.variant = variant
         self.listen = VARIANTS[variant]()
         self.head = Head(n_in, beta=0.99, slope=25)
 

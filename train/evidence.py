@@ -139,7 +139,7 @@ def write_evidence(
     dict
         scores, samples, quantization, diagnosis, energies, latencies.
     """
-    program, classes = quantization.program, in_floats.shape[-1]
+    program, classes = quantization.program, max(2, in_floats.shape[-1])  # one channel decides between two
     first = np.arange(0) if lava is None else lava.clips
     decisions, scores = {}, {}
     chosen = {int(i): "one of many" for i in spread(first if lava else np.arange(len(in_floats)), SHOWN)}
@@ -180,7 +180,7 @@ def write_evidence(
             for clip, why in chosen.items()
         ],
         "quantization": [grid.to_json() for grid in weight_grids(quantization)],
-        "diagnosis": _diagnosis(graph, program, test, labeled=bool(decisions)),
+        "diagnosis": _diagnosis(graph, program, test, labeled=bool(decisions) and in_floats.shape[-1] > 1),
         "energies": {d: energy(program, in_integers, d, host=reading.host).to_json() for d in DEVICES},
         "latencies": {
             device: latency(program, in_integers, device, reading.frame_s, reading.hop_s).to_json()

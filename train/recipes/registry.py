@@ -12,6 +12,9 @@ _WHERE: dict[str, tuple[str, str]] = {
     "audiomnist": (".audiomnist", "AUDIOMNIST"),
     "whale-1d": (".whale", "WHALE_1D"),
     "whale-2d": (".whale", "WHALE_2D"),
+    "goldilocks": (".goldilocks", "RECIPE"),
+    "cochlea": (".cochlea", "RECIPE"),
+    "flute": (".flute", "RECIPE"),
 }
 
 
