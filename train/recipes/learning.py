@@ -142,10 +142,12 @@ class RecipeLearner(Speaking):
 
     def configure_optimizers(self):
         sizes = getattr(self.net, "step_sizes", None)
-        groups = sizes() if sizes else [(list(self.net.parameters()), 1.0)]  # type: ignore[operator]
-        return torch.optim.Adam(
-            [{"params": p, "size": size} for p, size in groups], lr=self.options.learning_rate
-        )
+        found = sizes() if sizes else [(list(self.net.parameters()), 1.0)]  # type: ignore[operator]
+        groups = [{"params": p, "size": size} for p, size in found]
+        rate, momentum = self.options.learning_rate, self.options.momentum
+        if momentum is None:
+            return torch.optim.Adam(groups, lr=rate)
+        return torch.optim.SGD(groups, lr=rate, momentum=momentum)
 
     def on_train_epoch_start(self):
         drawn = self.seed * 1_000_003 + self.current_epoch

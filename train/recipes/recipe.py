@@ -25,7 +25,9 @@ class Options(BaseModel):
     epochs, batch : int
         Passes over the training data; samples per step.
     learning_rate : float
-        Of Adam, at its highest.
+        At its highest.
+    momentum : float or None
+        Of SGD; Adam learns where there is none.
     schedule : "constant", "cosine" or "plateau"
         cosine: down to 0 at the end. plateau: times `factor` when the validation score has not risen for
         more than `patience` epochs.
@@ -49,6 +51,7 @@ class Options(BaseModel):
     epochs: int = Field(20, ge=1)
     batch: int = Field(32, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
+    momentum: float | None = Field(None, ge=0, lt=1)
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     patience: int = Field(3, ge=0)
     factor: float = Field(0.7, gt=0, lt=1)

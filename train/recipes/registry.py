@@ -15,6 +15,7 @@ _WHERE: dict[str, tuple[str, str]] = {
     "goldilocks": (".goldilocks", "RECIPE"),
     "cochlea": (".cochlea", "RECIPE"),
     "flute": (".flute", "RECIPE"),
+    "learned-fft": (".learned_fft", "RECIPE"),
 }
 
 
