@@ -1,11 +1,23 @@
 """Goldilocks: a neuron that fires only for periods in a band, neither too short nor too long."""
 
+from typing import NamedTuple
+
 import snntorch as snn
 import torch
 from snntorch import surrogate
 from torch import nn
 
+from .neurons import Scale
+
 MAX_BETA = 1 - 1 / 4096  # a decay has 12 bits
+
+
+class State(NamedTuple):
+    """Of all channels, (batch, n): spikes of the inhibitor, its membrane, and that of `fire`."""
+
+    forbidding: torch.Tensor
+    u: torch.Tensor
+    v: torch.Tensor
 
 
 class Goldilocks(nn.Module):
@@ -23,12 +35,14 @@ class Goldilocks(nn.Module):
 
     Parameters
     ----------
+    n : int
+        Channels, each with a pair of neurons of its own.
     beta_theta, beta_tau : float, 0 to 1
-        Shares kept per step by `fire` and by the inhibitor; learned.
+        Shares kept per step by `fire` and by the inhibitor, before they are learned.
     w_tau : float
-        What a spike of the inhibitor takes; learned.
+        What a spike of the inhibitor takes; what is learned is beta_theta w_tau, what it takes a step later.
     w_theta : float
-        Weight of an input.
+        Weight of an input; not learned.
     slope : float
         Of the surrogate gradient.
 
@@ -42,6 +56,7 @@ class Goldilocks(nn.Module):
 
     def __init__(
         self,
+        n: int = 1,
         beta_theta: float = 0.88509,
         beta_tau: float = 0.86375,
         w_tau: float = 2.0,
@@ -50,9 +65,21 @@ class Goldilocks(nn.Module):
     ):
         super().__init__()
         self.w_theta = w_theta
-        self.w_tau = nn.Parameter(torch.tensor(w_tau))
-        self.inhibitor = _leaky(beta_tau, slope)
-        self.fire = _leaky(beta_theta, slope)
+        self.inhibitor = _leaky(n, beta_tau, slope)
+        self.fire = _leaky(n, beta_theta, slope)
+        self.late = Scale(torch.full((n,), beta_theta * w_tau))
+
+    def rest(self, x_t: torch.Tensor) -> State:
+        """Return the state before the first step; x_t is (batch, n)."""
+        return State(*(torch.zeros_like(x_t) for _ in State._fields))
+
+    def step(self, x_t: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """Take one step of spikes (batch, n); return spikes, and the state after it."""
+        charge = x_t * self.w_theta
+        late = self.late(state.forbidding)
+        forbidding, u = self.inhibitor(charge, state.u)
+        spikes, v = self.fire(charge - forbidding * (2 * self.w_theta) - late, state.v)
+        return spikes, State(forbidding, u, v)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Run all steps from rest.
@@ -66,18 +93,17 @@ class Goldilocks(nn.Module):
         -------
         spikes : float (batch, steps, n)
         """
-        forbidding = u = v = torch.zeros_like(x[:, 0])
-        w_late = self.fire.beta * self.w_tau
-        spikes = []
+        state, outputs = self.rest(x[:, 0]), []
         for x_t in x.unbind(1):
-            charge = x_t * self.w_theta
-            late = forbidding * w_late
-            forbidding, u = self.inhibitor(charge, u)
-            spike, v = self.fire(charge - forbidding * (2 * self.w_theta) - late, v)
-            spikes.append(spike)
-        for cell in (self.inhibitor, self.fire):
-            cell.reset_mem()  # it keeps the graph of the whole run
-        return torch.stack(spikes, 1)
+            spikes, state = self.step(x_t, state)
+            outputs.append(spikes)
+        self.forget()
+        return torch.stack(outputs, 1)
+
+    def forget(self) -> None:
+        """Let go of the graph of the last run."""
+        self.inhibitor.reset_mem()
+        self.fire.reset_mem()
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -86,6 +112,7 @@ class Goldilocks(nn.Module):
             cell.beta.clamp_(0, MAX_BETA)
 
 
-def _leaky(beta, slope):
+def _leaky(n, beta, slope):
+    """Neurons with threshold 1 that are reset to zero."""
     grad = surrogate.fast_sigmoid(slope)
-    return snn.Leaky(beta=beta, threshold=1.0, learn_beta=True, reset_mechanism="zero", spike_grad=grad)
+    return snn.Leaky(torch.full((n,), beta), learn_beta=True, reset_mechanism="zero", spike_grad=grad)

@@ -96,6 +96,26 @@ class Refractory(nn.Module):
         return spikes, mem * ~fired
 
 
+class Scale(nn.Module):
+    """Multiply every element by its own learned number.
+
+    Parameters
+    ----------
+    scale : float tensor, of the shape of a step, or one number for all
+
+    >>> Scale(torch.tensor([2.0, 3.0]))(torch.ones(1, 2)).tolist()
+    [[2.0, 3.0]]
+    """
+
+    def __init__(self, scale: torch.Tensor) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(scale)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the products, (batch, ..., *shape)."""
+        return x * self.scale
+
+
 class Binary(nn.Module):
     """An activation made a spike: exactly 0 or 1 forward, the gradient of the activation backward.
 

@@ -25,7 +25,7 @@ needs_lava = pytest.mark.skipif(deploy.missing() is not None, reason=str(deploy.
 DECAYS = st.floats(0.5, 0.99)
 
 
-def by_definition(x: list[int], beta_theta: float, beta_tau: float, w_tau: float, w_theta: float = 0.9):
+def by_definition(x: list[int], beta_theta: float, beta_tau: float, late: float, w_theta: float = 0.9):
     """The equations, one step after the other, with the product and the late subtraction as they stand."""
     u = v = 0.0
     spikes = []
@@ -35,7 +35,7 @@ def by_definition(x: list[int], beta_theta: float, beta_tau: float, w_tau: float
         u = 0.0 if s_i else u
         v = beta_theta * v + w_theta * x_t * (1 - 2 * s_i)
         s = v > 1
-        v = (0.0 if s else v) - w_tau * s_i
+        v = (0.0 if s else v) - late / beta_theta * s_i
         spikes.append(int(s))
     return spikes
 
@@ -46,10 +46,10 @@ def all_periods(low: int, high: int, n_steps: int = 1000) -> np.ndarray:
 
 @given(st.lists(st.integers(0, 1), min_size=1, max_size=60), DECAYS, DECAYS, st.floats(0.1, 3))
 def test_the_network_is_the_definition(x, beta_theta, beta_tau, w_tau):
-    net = Goldilocks(beta_theta, beta_tau, w_tau).double()
+    net = Goldilocks(1, beta_theta, beta_tau, w_tau).double()
     with torch.no_grad():
         spikes = net(torch.tensor(x, dtype=torch.float64).reshape(1, -1, 1))
-        betas = float(net.fire.beta), float(net.inhibitor.beta), float(net.w_tau)
+        betas = float(net.fire.beta), float(net.inhibitor.beta), float(net.late.scale)
     assert spikes.flatten().int().tolist() == by_definition(x, *betas)
 
 

@@ -14,8 +14,8 @@ from torch import nn
 
 from lavalier import export
 from lavalier.export.to_modules.neurons import Membrane, Neuron
-from lavalier.export.to_modules.parts import Scale, SumPool2d, Threshold
-from lavalier.models.neurons import Integrator
+from lavalier.export.to_modules.parts import SumPool2d, Threshold
+from lavalier.models.neurons import Integrator, Scale
 from lavalier.simulate import run
 from lavalier.simulate.errors import BadInput, LavalierError, Unsupported
 from lavalier.simulate.policy import CHOICES, PRESETS

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...models.neurons import Binary
+from ...models.neurons import Binary, Scale
 from ...simulate.errors import Unsupported
 from ..to_modules.neurons import NEUTRAL, Charging, Membrane, Neuron
-from ..to_modules.parts import Delay, Scale, SumPool2d, Threshold
+from ..to_modules.parts import Delay, SumPool2d, Threshold
 from . import snn_fragments
 from .layers import Place, fragment, numbers, title
 from .snn_fragments import Fragment, leaky, single

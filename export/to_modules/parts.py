@@ -38,22 +38,6 @@ def number(values: np.ndarray) -> torch.Tensor:
     return torch.tensor(first, dtype=torch.float64) if np.all(array == first) else torch.from_numpy(array)
 
 
-class Scale(nn.Module):
-    """Multiply every element by its own learned number.
-
-    Parameters
-    ----------
-    scale : float, of the node's shape
-    """
-
-    def __init__(self, scale: np.ndarray) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(number(scale))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * self.scale
-
-
 class Threshold(nn.Module):
     """Spike where the input itself exceeds a learned threshold.
 

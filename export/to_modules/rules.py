@@ -14,14 +14,14 @@ import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
-from ...models.neurons import Integrator
+from ...models.neurons import Integrator, Scale
 from ...simulate.cells import Dynamics, discretize
 from ...simulate.network import steps_of
 from ...simulate.node_windows import windows_of
 from ...simulate.policy import Policy
 from ...simulate.shapes import Shape, spread
 from .neurons import Membrane, Neuron, is_learned
-from .parts import Delay, Scale, SumPool2d, Threshold, number, spike
+from .parts import Delay, SumPool2d, Threshold, number, spike
 
 # a policy's reset as snnTorch's reset_mechanism and reset_delay
 SNN_RESETS = {
@@ -86,7 +86,7 @@ def _weighted(kind: Callable, node: Any, *sizes: Any, **options: Any) -> nn.Modu
 
 @module_of.register
 def _(node: nir.Scale, shape: Shape, policy: Policy) -> nn.Module:
-    return Scale(spread(node.scale, shape))
+    return Scale(number(spread(node.scale, shape)))
 
 
 @module_of.register

@@ -59,7 +59,7 @@ def splits(data: Path | None, seed: int, options: GoldilocksOptions) -> Splits:
 
 def network(options: GoldilocksOptions) -> nn.Module:
     """Return the neuron before training."""
-    return Goldilocks(options.beta_theta, options.beta_tau, options.w_tau, options.w_theta)
+    return Goldilocks(1, options.beta_theta, options.beta_tau, options.w_tau, options.w_theta)
 
 
 def loss(output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
