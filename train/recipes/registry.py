@@ -16,6 +16,7 @@ _WHERE: dict[str, tuple[str, str]] = {
     "cochlea": (".cochlea", "RECIPE"),
     "flute": (".flute", "RECIPE"),
     "learned-fft": (".learned_fft", "RECIPE"),
+    "instrument": (".instrument", "RECIPE"),
 }
 
 

@@ -1,0 +1,129 @@
+"""The complete recogniser: does one instrument sound, in noise and among others, at any loudness?
+
+Everything between the front end and the decision is on the chip. Where the original has a sigmoid between
+spiking layers there is a spike with its gradient; the membrane that its host reads is here a neuron
+that is never reset.
+"""
+
+from typing import NamedTuple
+
+import snntorch as snn
+import torch
+from snntorch import surrogate
+from torch import nn
+
+from .cochlea import BETA
+from .cochlea import SLOPE as COCHLEA_SLOPE
+from .front_ends.cochlea import EVENTS_PER_UNIT, N_CHANNELS
+from .goldilocks import MAX_BETA, Goldilocks, State
+from .neurons import Binary, Integrator
+
+N_KERNELS, KERNEL = 4, 41
+HOLD = (1 / 9) ** (1 / 250)  # what was heard is held for half a second
+BLOCK = 250  # steps: gradients reach no further back
+SLOPE = 20
+
+
+class Memory(NamedTuple):
+    """All states, after a step."""
+
+    cochlea: torch.Tensor
+    periods: State
+    trace: torch.Tensor
+    readout: torch.Tensor
+    held: torch.Tensor
+
+
+class InstrumentNet(nn.Module):
+    """Cochlea, convolution over frequency, dense, goldilocks, traces, dense, hold; a score in every step.
+
+    Parameters
+    ----------
+    hidden, readout : int
+        Channels of goldilocks, and neurons behind them; 1024 and 128 as published.
+
+    Source: Aragon, CM3070 final report (the complete model), in its binary form.
+
+    >>> net = InstrumentNet(hidden=8, readout=4)
+    >>> net(torch.zeros(2, 30, 1, 320)).shape
+    torch.Size([2, 30, 1])
+    """
+
+    def __init__(self, hidden: int = 64, readout: int = 32):
+        super().__init__()
+        grad = surrogate.fast_sigmoid(SLOPE)
+        self.cochlea = snn.Leaky(
+            beta=BETA, reset_mechanism="zero", spike_grad=surrogate.fast_sigmoid(COCHLEA_SLOPE)
+        )
+        self.conv = nn.Conv1d(1, N_KERNELS, KERNEL, padding=KERNEL // 2)
+        self.edges = Binary(nn.Softplus(), 0.0)
+        self.flat = nn.Flatten()
+        self.fc1 = nn.Linear(N_KERNELS * N_CHANNELS, hidden)
+        self.gate = Binary(torch.sigmoid, 0.0)
+        self.periods = Goldilocks(hidden, beta_theta=0.5, beta_tau=0.4, slope=SLOPE)
+        self.trace = snn.Leaky(
+            torch.full((hidden,), 0.85), learn_beta=True, reset_mechanism="none", spike_grad=grad
+        )
+        self.fc2 = nn.Linear(hidden, readout)
+        self.readout = snn.Leaky(
+            torch.full((readout,), 0.9), learn_beta=True, reset_mechanism="zero", spike_grad=grad
+        )
+        self.fc3 = nn.Linear(readout, 1)
+        self.hold = Integrator(1, beta=HOLD)
+
+    def rest(self, events: torch.Tensor) -> Memory:
+        """Return the states before the first step; events are (batch, steps, 1, 320)."""
+        heard = torch.zeros_like(events[:, 0])
+        hidden, readout, last = (heard.new_zeros(len(heard), n) for n in self._sizes())
+        return Memory(heard, self.periods.rest(hidden), hidden, readout, last)
+
+    def _sizes(self):
+        return self.fc1.out_features, self.fc2.out_features, self.fc3.out_features
+
+    def step(self, x_t: torch.Tensor, memory: Memory) -> tuple[torch.Tensor, Memory]:
+        """Take one step of events (batch, 1, 320); return the score, and the states after it."""
+        heard, cochlea = self.cochlea(x_t * (1 / EVENTS_PER_UNIT), memory.cochlea)
+        edges = self.edges(self.conv(heard))
+        gates = self.gate(self.fc1(self.flat(edges)))
+        periods, state = self.periods.step(gates, memory.periods)
+        recent, trace = self.trace(periods, memory.trace)
+        found, readout = self.readout(self.fc2(recent), memory.readout)
+        held = self.hold(self.fc3(found), memory.held)
+        return held, Memory(cochlea, state, trace, readout, held)
+
+    def forward(self, events: torch.Tensor) -> torch.Tensor:
+        """Run all steps from rest; while it learns, in blocks of half a second that hand on their states.
+
+        Parameters
+        ----------
+        events : float (batch, steps, 1, 320)
+            Whole numbers 0 to 1023, of `front_ends.cochlea`: 512 is a threshold.
+
+        Returns
+        -------
+        score : float (batch, steps, 1)
+            Above 0 where the instrument sounds.
+        """
+        memory, scores = self.rest(events), []
+        for t, x_t in enumerate(events.unbind(1)):
+            if self.training and t % BLOCK == 0:
+                memory = _detached(memory)
+            score, memory = self.step(x_t, memory)
+            scores.append(score)
+        for cell in (self.cochlea, self.trace, self.readout, self.periods.inhibitor, self.periods.fire):
+            cell.reset_mem()
+        return torch.stack(scores, 1)
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Keep every decay where a register can hold it; called after every training step."""
+        self.periods.constrain()
+        for cell in (self.trace, self.readout, self.hold):
+            cell.beta.clamp_(0, MAX_BETA)
+
+
+def _detached(memory: Memory) -> Memory:
+    """Return the same states, without what they came from."""
+    periods = State(*(state.detach() for state in memory.periods))
+    cochlea, _, trace, readout, held = memory
+    return Memory(cochlea.detach(), periods, trace.detach(), readout.detach(), held.detach())
