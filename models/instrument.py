@@ -20,7 +20,6 @@ from .neurons import Binary, Integrator
 
 N_KERNELS, KERNEL = 4, 41
 HOLD = (1 / 9) ** (1 / 250)  # what was heard is held for half a second
-BLOCK = 250  # steps: gradients reach no further back
 SLOPE = 20
 
 
@@ -70,6 +69,9 @@ class InstrumentNet(nn.Module):
         )
         self.fc3 = nn.Linear(readout, 1)
         self.hold = Integrator(1, beta=HOLD)
+        with torch.no_grad():  # the hold adds up what it hears for a hundred steps
+            self.fc3.weight *= 0.05
+            self.fc3.bias.zero_()
 
     def rest(self, events: torch.Tensor) -> Memory:
         """Return the states before the first step; events are (batch, steps, 1, 320)."""
@@ -92,7 +94,7 @@ class InstrumentNet(nn.Module):
         return held, Memory(cochlea, state, trace, readout, held)
 
     def forward(self, events: torch.Tensor) -> torch.Tensor:
-        """Run all steps from rest; while it learns, in blocks of half a second that hand on their states.
+        """Run all steps from rest.
 
         Parameters
         ----------
@@ -105,9 +107,7 @@ class InstrumentNet(nn.Module):
             Above 0 where the instrument sounds.
         """
         memory, scores = self.rest(events), []
-        for t, x_t in enumerate(events.unbind(1)):
-            if self.training and t % BLOCK == 0:
-                memory = _detached(memory)
+        for x_t in events.unbind(1):
             score, memory = self.step(x_t, memory)
             scores.append(score)
         for cell in (self.cochlea, self.trace, self.readout, self.periods.inhibitor, self.periods.fire):
@@ -120,10 +120,3 @@ class InstrumentNet(nn.Module):
         self.periods.constrain()
         for cell in (self.trace, self.readout, self.hold):
             cell.beta.clamp_(0, MAX_BETA)
-
-
-def _detached(memory: Memory) -> Memory:
-    """Return the same states, without what they came from."""
-    periods = State(*(state.detach() for state in memory.periods))
-    cochlea, _, trace, readout, held = memory
-    return Memory(cochlea.detach(), periods, trace.detach(), readout.detach(), held.detach())

@@ -21,6 +21,7 @@ _NAMES = {
     "LavalierError": ".errors",
     "run": ".execute",
     "Session": ".session",
+    "merge": ".merging",
     "compare": ".comparison",
     "Comparison": ".comparison",
     "fit": ".resources.fitting",

@@ -13,13 +13,13 @@ from ...export.from_modules.moves import TimeFirst
 from ...export.from_modules.provenance import INPUT, OUTPUT, Source, Step, Steps
 from ...export.from_modules.runs import FAILURES, copied, inference
 from ...export.from_modules.trace import FLOATS, Tracer
-from ...models.neurons import Binary
+from ...models.neurons import Binary, Scale
 from ...simulate.components import components
 from ...simulate.errors import Unsupported
 from .reading import read
 
 # what treats every step alike: with a form in NIR, and without; other layers are not known to
-IN_NIR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool2d, Binary)
+IN_NIR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool2d, Binary, Scale)
 APART = (nn.modules.dropout._DropoutNd, nn.ReLU, nn.LeakyReLU, nn.GELU, nn.Sigmoid, nn.Tanh, nn.MaxPool2d)
 
 

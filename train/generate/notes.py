@@ -1,9 +1,9 @@
 """Notes of instruments from a formula, real-like and synthetic: for the layout of NSynth. NumPy only.
 
 A real player is never exact: breath or bow, a pressure that wavers, pitch and partials that drift, vibrato
-that is not a sine. A synthetic instrument repeats itself. Both have the spectrum and the envelope of their
-family, so that only those traits tell them apart. An instrument is drawn from its name alone, a note of it
-from a generator.
+that is not a sine. A synthetic instrument repeats itself; some imitate breath by steady noise. Both have the
+spectrum and the envelope of their family, so that only those traits tell them apart. An instrument is drawn
+from its name alone, a note of it from a generator.
 """
 
 from dataclasses import dataclass, field
@@ -93,12 +93,15 @@ class Instrument:
             "vibrato_hz": rng.uniform(4.5, 6.5),
             "vibrato_cents": rng.uniform(0, 18) if np.isinf(fade[0]) else 0.0,
             "breath": 0.0,
+            "hiss": 0.0,
             "waver": 0.0,
         }
         if self.source == "acoustic":
             traits |= {"breath": 10 ** (rng.uniform(*kind.breath_db) / 20), "waver": rng.uniform(0.4, 1.0)}
-        elif self.source == "electronic":  # an amplifier hums a little
-            traits |= {"breath": 10 ** (rng.uniform(-66, -56) / 20)}
+        elif self.source == "electronic":  # an amplifier hisses a little
+            traits |= {"hiss": 10 ** (rng.uniform(-60, -40) / 20)}
+        elif rng.random() < 0.5:  # some imitate breath, and never draw any
+            traits |= {"hiss": 10 ** (rng.uniform(kind.breath_db[0] - 6, kind.breath_db[1] - 6) / 20)}
         object.__setattr__(self, "partials", partials)
         object.__setattr__(self, "traits", traits)
 
@@ -150,8 +153,10 @@ def play(
     brightness = (velocity - 100) / 127
     tone = _partials(rng, hz, instrument, brightness, waver)
     pressure = np.exp(0.25 * waver * _slow(rng, n, 8))
-    breath = traits["breath"] * np.abs(_slow(rng, n, 20)) * _breath(rng, n, hz[0])
-    sound = (tone / (np.abs(tone).max() + 1e-12) * pressure + breath) * _envelope(t, traits, held_s)
+    blown = traits["breath"] * np.abs(_slow(rng, n, 20)) + traits["hiss"]
+    floor = 10 ** (rng.uniform(-75, -50) / 20) * rng.standard_normal(n)  # of the room
+    tone = tone / (np.abs(tone).max() + 1e-12) * pressure + blown * _breath(rng, n, hz[0])
+    sound = tone * _envelope(t, traits, held_s) + floor
     level = 0.25 + 0.65 * velocity / 127
     return (level * sound / (np.abs(sound).max() + 1e-12)).astype(np.float32)
 
