@@ -51,7 +51,7 @@ def note_splits(
     """
     parts = []
     for split, size in zip(SPLITS, sizes, strict=True):
-        sounds, notes = sounds_of(data, seed, split, size, family)
+        sounds, notes = sounds_of(data, seed, split, size, family, seconds)
         rng = np.random.default_rng([*f"noise of {split}".encode(), seed])
         heard = (_in_some_noise(sound, noisy * (split == "train"), rng) for sound in sounds)
         parts.append(to_split(heard, seconds, encode, notes))
@@ -60,11 +60,11 @@ def note_splits(
 
 
 def sounds_of(
-    data: Path | None, seed: int, split: str, size: int, family: str
+    data: Path | None, seed: int, split: str, size: int, family: str, seconds: float
 ) -> tuple[list[Sound], tuple[str, ...]]:
     """Return notes of one split as sounds, and what is to be said of them."""
     if data is None:
-        played = play_notes(size, seed, split, (family,))
+        played = play_notes(size, seed, split, (family,), seconds)
         return [(p.name, p.samples, int(p.instrument.source == "acoustic")) for p in played], ()
     found = find_notes(data, split, (family,))
     chosen = [found[i] for i in spread(np.arange(len(found)), size)]

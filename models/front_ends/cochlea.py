@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from scipy.fft import dct, rfft
 from scipy.signal import get_window
+from scipy.sparse import csr_array
 
 from .mel import mel_filters
 
@@ -22,7 +23,7 @@ SMALLEST_RANGE = 0.05  # of a frame: what is flatter or quieter keeps its amplit
 TAPS = 24  # of lateral inhibition, to each side
 EVENTS_PER_UNIT, EVENT_BITS = 512, 10
 LARGEST_EVENT = 2**EVENT_BITS - 1
-FRAMES_AT_ONCE = 500
+FRAMES_AT_ONCE = 100
 
 
 def cochlea_events(samples: np.ndarray, rate: int, lateral: bool = True) -> np.ndarray:
@@ -84,9 +85,8 @@ def mel_frames(samples: np.ndarray, rate: int) -> np.ndarray:
     if not np.isfinite(samples).all():
         raise ValueError("the samples hold NaN or infinity")
     frames = np.lib.stride_tricks.sliding_window_view(samples, width)[::hop] * get_window("blackman", width)
-    filters = mel_filters(N_MELS, rate // 4 + 1, rate, 0.0, min(HIGHEST_HZ, rate / 2))
     parts = [frames[i : i + FRAMES_AT_ONCE] for i in range(0, len(frames), FRAMES_AT_ONCE)]
-    return np.concatenate([SCALE * (np.abs(rfft(part, rate // 2)) @ filters) for part in parts])
+    return np.concatenate([SCALE * (_filters(rate) @ np.abs(rfft(part, rate // 2)).T).T for part in parts])
 
 
 def normalized(mel: np.ndarray) -> np.ndarray:
@@ -118,6 +118,13 @@ def lateral_inhibition() -> np.ndarray:
     matrix += np.diag(1 - matrix.sum(axis=1))
     matrix.flags.writeable = False
     return matrix
+
+
+@cache
+def _filters(rate: int) -> csr_array:
+    """The mel filters; few of their entries are not 0."""
+    filters = mel_filters(N_MELS, rate // 4 + 1, rate, 0.0, min(HIGHEST_HZ, rate / 2))
+    return csr_array(filters.T)
 
 
 def _hop(rate: int) -> int:

@@ -47,11 +47,11 @@ class Family:
     even: Range = (0.8, 1.2)
     fade_s: Range = (np.inf, np.inf)
     stretch: float = 0.0
-    breath_db: Range = (-34, -16)
+    breath_db: Range = (-30, -12)
 
 
 FAMILIES: dict[str, Family] = {
-    "flute": Family((1.6, 3.0), (0.03, 0.15), (60, 96)),
+    "flute": Family((1.6, 3.0), (0.03, 0.15), (60, 96), breath_db=(-26, -10)),
     "brass": Family((0.7, 1.4), (0.02, 0.08), (46, 77), breath_db=(-40, -26)),
     "guitar": Family((0.9, 1.6), (0.002, 0.008), (40, 80), fade_s=(0.4, 1.2), breath_db=(-50, -34)),
     "keyboard": Family((0.9, 1.8), (0.002, 0.01), (36, 96), fade_s=(0.5, 2.0), stretch=4e-4),
@@ -84,7 +84,8 @@ class Instrument:
         kind = FAMILIES[self.family]
         rng = np.random.default_rng([*self.name.encode()])
         k = np.arange(1, MOST_PARTIALS + 1)
-        partials = k ** -rng.uniform(*kind.rolloff) * np.where(k % 2, 1, rng.uniform(*kind.even))
+        rolloff = rng.uniform(*kind.rolloff) * (1.0 if self.source == "acoustic" else rng.uniform(0.4, 0.9))
+        partials = k**-rolloff * np.where(k % 2, 1, rng.uniform(*kind.even))
         partials *= 10 ** (rng.normal(0, 3, len(k)) / 20)
         fade = kind.fade_s if np.isinf(kind.fade_s[0]) else (rng.uniform(*kind.fade_s),) * 2
         traits = {
@@ -100,8 +101,8 @@ class Instrument:
             traits |= {"breath": 10 ** (rng.uniform(*kind.breath_db) / 20), "waver": rng.uniform(0.4, 1.0)}
         elif self.source == "electronic":  # an amplifier hisses a little
             traits |= {"hiss": 10 ** (rng.uniform(-60, -40) / 20)}
-        elif rng.random() < 0.5:  # some imitate breath, and never draw any
-            traits |= {"hiss": 10 ** (rng.uniform(kind.breath_db[0] - 6, kind.breath_db[1] - 6) / 20)}
+        elif rng.random() < 0.3:  # some imitate breath, and never draw any
+            traits |= {"hiss": 10 ** (rng.uniform(kind.breath_db[0] - 12, kind.breath_db[1] - 12) / 20)}
         object.__setattr__(self, "partials", partials)
         object.__setattr__(self, "traits", traits)
 

@@ -56,7 +56,7 @@ def play_notes(
     families : sequence of str
         Keys of `notes.FAMILIES`.
     seconds : float
-        Length of a note.
+        Of a note that are made; it is held for three.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def play_notes(
         pitch, velocity = int(rng.integers(low, high + 1)), int(rng.choice(VELOCITIES))
         name = f"{instrument.name}-{pitch:03d}-{velocity:03d}"
         if name not in played:
-            samples = play(instrument, pitch, velocity, rng, seconds, 0.75 * seconds)
+            samples = play(instrument, pitch, velocity, rng, seconds)
             played[name] = Played(instrument, pitch, velocity, samples)
     return list(played.values())
 
