@@ -9,7 +9,7 @@ from pathlib import Path
 from lavalier.simulate.errors import LavalierError
 from lavalier.simulate.files import write_json
 
-from . import digits, interchange, quantization, recipes, report, start, training
+from . import aragon, digits, interchange, quantization, recipes, report, start, training
 from .energy import keyword_spotting, neurobench, sanafe_prices
 from .measure import Disturbed, Figure
 from .speed import against, bound, cost, steps
@@ -46,6 +46,7 @@ BENCHMARKS: dict[str, Callable[[Path | None], Iterator[Figure]]] = {
     "energy.vs_sanafe": sanafe_prices.vs_sanafe,
     "energy.keyword_spotting": keyword_spotting.keyword_spotting,
     **recipes.BENCHMARKS,
+    **aragon.BENCHMARKS,
 }
 # figures that do not begin with the name of the benchmark that measures them
 MEASURED_BY = {

@@ -39,17 +39,22 @@ def generated(name: str) -> Callable[[Path | None], Iterator[Figure]]:
 
     def measure(data: Path | None) -> Iterator[Figure]:
         recipe = load(name)
-        metrics = _run(recipe)
-        unit = f"{recipe.metric}{', %' if recipe.unit == '%' else ''}, {metrics['n_test']} generated samples"
-        for figure in ("float", "fixed", "bit_true", "ann"):
-            if metrics[figure] is not None:
-                scaled = recipe.scale * metrics[figure]
-                yield point(f"{name}.{figure}", scaled, f"{unit}, seed {SEED}", None, "higher")
-        if metrics["lava_mismatches"] is not None:
-            said = f"values of u, v, s that differ, {metrics['lava_samples']} samples, Lava and fast"
-            yield point(f"{name}.lava_mismatches", metrics["lava_mismatches"], said, 0, "lower")
+        yield from figures_of(recipe, _run(recipe))
 
     return measure
+
+
+def figures_of(recipe: Recipe, metrics: dict) -> Iterator[Figure]:
+    """Return the figures that every recipe has, from the metrics of its run."""
+    name = recipe.name
+    unit = f"{recipe.metric}{', %' if recipe.unit == '%' else ''}, {metrics['n_test']} generated samples"
+    for figure in ("float", "fixed", "bit_true", "ann"):
+        if metrics[figure] is not None:
+            scaled = recipe.scale * metrics[figure]
+            yield point(f"{name}.{figure}", scaled, f"{unit}, seed {SEED}", None, "higher")
+    if metrics["lava_mismatches"] is not None:
+        said = f"values of u, v, s that differ, {metrics['lava_samples']} samples, Lava and fast"
+        yield point(f"{name}.lava_mismatches", metrics["lava_mismatches"], said, 0, "lower")
 
 
 def _run(recipe: Recipe) -> dict:

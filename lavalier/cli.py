@@ -602,7 +602,7 @@ def _amount(given: str) -> tuple[str, float]:
 
 @app.command()
 def generate(
-    what: Annotated[str, typer.Argument(help="shd, ssc, audiomnist, fsdd or whales.")],
+    what: Annotated[str, typer.Argument(help="shd, ssc, audiomnist, fsdd, whales or nsynth.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     n: Annotated[
         int | None, typer.Option(help="Size: training samples, recordings per digit and speaker, clips.")

@@ -55,7 +55,8 @@ class AsRun(nn.Module):
         alpha = self.alpha.clamp(0, 1)
         fired = (mem > 1).to(x.dtype)
         mem = fired * -alpha * syn + (1 - fired) * (self.beta * mem + x)
-        return self.spike_grad(mem - 1), (alpha * syn + x, mem)
+        spikes: torch.Tensor = self.spike_grad(mem - 1)  # type: ignore[assignment]
+        return spikes, (alpha * syn + x, mem)
 
 
 class Lif(nn.Module):

@@ -24,11 +24,11 @@ class Head(nn.Module):
         Channels.
     beta, last_beta : float, 0 to 1
         Shares kept per step: of the 32, to begin with, and of the one.
-    slope : float
+    slope : int
         Of the surrogate gradient.
     """
 
-    def __init__(self, n_in: int, beta: float = 0.999, last_beta: float = 0.99, slope: float = SLOPE):
+    def __init__(self, n_in: int, beta: float = 0.999, last_beta: float = 0.99, slope: int = SLOPE):
         super().__init__()
         grad = surrogate.fast_sigmoid(slope)
         self.fc1 = nn.Linear(n_in, N_HIDDEN)

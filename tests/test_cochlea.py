@@ -28,7 +28,7 @@ HEARD_64 = torch.tensor([[HEARD]], dtype=torch.float64)
 
 def note(seconds: float = 0.2, hz: float = 440.0) -> np.ndarray:
     t = np.arange(int(seconds * RATE)) / RATE
-    return sum(np.sin(2 * np.pi * k * hz * t) / k for k in range(1, 8)) / 2
+    return np.sum([np.sin(2 * np.pi * k * hz * t) / k for k in range(1, 8)], axis=0) / 2
 
 
 # the front end

@@ -8,6 +8,7 @@ import numpy as np
 from ..simulate.errors import BadInput
 from .clips import spread
 from .data.nsynth import SAMPLE_RATE, SPLITS, find_notes, read_note
+from .data.skipping import Skipping
 from .generate.din import DIN, mixed
 from .generate.nsynth import play_notes
 from .recipes.recipe import Split, Splits
@@ -24,6 +25,7 @@ def note_splits(
     encode: Encode,
     noisy: float = 0.0,
     family: str = "flute",
+    skip_bad: bool = False,
 ) -> Splits:
     """Return notes of a family, encoded; y is 1 for real instruments.
 
@@ -43,6 +45,8 @@ def note_splits(
         Share of the notes to learn from that are heard in noise of 0 to 20 dB.
     family : str
         Of the instruments.
+    skip_bad : bool
+        Leave out sounds that cannot be read, and say so.
 
     Raises
     ------
@@ -51,16 +55,17 @@ def note_splits(
     """
     parts = []
     for split, size in zip(SPLITS, sizes, strict=True):
-        sounds, notes = sounds_of(data, seed, split, size, family, seconds)
+        sounds, notes = sounds_of(data, seed, split, size, family, seconds, skip_bad)
         rng = np.random.default_rng([*f"noise of {split}".encode(), seed])
         heard = (_in_some_noise(sound, noisy * (split == "train"), rng) for sound in sounds)
         parts.append(to_split(heard, seconds, encode, notes))
     source = f"NSynth in {Path(data).name}" if data else f"generated notes in NSynth's layout, seed {seed}"
-    return Splits(*parts, f"{family}, {source}")
+    train, valid, test = parts
+    return Splits(train, valid, test, f"{family}, {source}")
 
 
 def sounds_of(
-    data: Path | None, seed: int, split: str, size: int, family: str, seconds: float
+    data: Path | None, seed: int, split: str, size: int, family: str, seconds: float, skip_bad: bool = False
 ) -> tuple[list[Sound], tuple[str, ...]]:
     """Return notes of one split as sounds, and what is to be said of them."""
     if data is None:
@@ -69,7 +74,13 @@ def sounds_of(
     found = find_notes(data, split, (family,))
     chosen = [found[i] for i in spread(np.arange(len(found)), size)]
     said = () if len(chosen) == len(found) else (f"{len(chosen)} of {len(found)} notes, evenly spaced",)
-    return [(n.name, read_note(n), int(n.source == "acoustic")) for n in chosen], said
+    skipping, sounds = Skipping(skip_bad), []
+    for note in chosen:
+        with skipping.part():
+            sounds.append((note.name, read_note(note), int(note.source == "acoustic")))
+    if not sounds:
+        raise BadInput(f"{data}: none of the {len(chosen)} notes of {split} can be read")
+    return sounds, (*said, *skipping.notes())
 
 
 def to_split(sounds: Iterable[Sound], seconds: float, encode: Encode, notes: tuple[str, ...] = ()) -> Split:

@@ -51,7 +51,7 @@ def chunk_features(samples: np.ndarray) -> np.ndarray:
     chunks = np.pad(samples, (0, -len(samples) % CHUNK)).reshape(-1, CHUNK)
     power = np.abs(np.fft.rfft(chunks * get_window("hann", CHUNK))) ** 2
     mel = power @ mel_filters(N_MELS, CHUNK // 2 + 1, SAMPLE_RATE, LOW_HZ, HIGH_HZ)
-    mfcc = dct(np.log(mel + LOG_FLOOR), norm="ortho")[:, :N_MFCC]
+    mfcc = np.asarray(dct(np.log(mel + LOG_FLOOR), norm="ortho"))[:, :N_MFCC]
     return np.concatenate([mel, mfcc - mfcc.min(axis=1, keepdims=True)], axis=1)
 
 

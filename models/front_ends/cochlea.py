@@ -54,7 +54,7 @@ def cochlea_events(samples: np.ndarray, rate: int, lateral: bool = True) -> np.n
     ((45, 320), True)
     """
     mel = normalized(mel_frames(samples, rate))
-    coefficients = np.maximum(dct(mel, norm="ortho")[:, :N_COSINES], 0)
+    coefficients = np.maximum(np.asarray(dct(mel, norm="ortho"))[:, :N_COSINES], 0)
     if lateral:
         mel = np.maximum(mel @ lateral_inhibition().T, 0)
     channels = np.concatenate([mel, coefficients], axis=1)
@@ -86,7 +86,8 @@ def mel_frames(samples: np.ndarray, rate: int) -> np.ndarray:
         raise ValueError("the samples hold NaN or infinity")
     frames = np.lib.stride_tricks.sliding_window_view(samples, width)[::hop] * get_window("blackman", width)
     parts = [frames[i : i + FRAMES_AT_ONCE] for i in range(0, len(frames), FRAMES_AT_ONCE)]
-    return np.concatenate([SCALE * (_filters(rate) @ np.abs(rfft(part, rate // 2)).T).T for part in parts])
+    spectra = (np.abs(np.asarray(rfft(part, rate // 2))) for part in parts)
+    return np.concatenate([SCALE * (_filters(rate) @ spectrum.T).T for spectrum in spectra])
 
 
 def normalized(mel: np.ndarray) -> np.ndarray:

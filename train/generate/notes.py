@@ -51,7 +51,7 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
-    "flute": Family((1.6, 3.0), (0.03, 0.15), (60, 96), breath_db=(-26, -10)),
+    "flute": Family((1.6, 3.0), (0.03, 0.15), (60, 96), breath_db=(-22, -8)),
     "brass": Family((0.7, 1.4), (0.02, 0.08), (46, 77), breath_db=(-40, -26)),
     "guitar": Family((0.9, 1.6), (0.002, 0.008), (40, 80), fade_s=(0.4, 1.2), breath_db=(-50, -34)),
     "keyboard": Family((0.9, 1.8), (0.002, 0.01), (36, 96), fade_s=(0.5, 2.0), stretch=4e-4),

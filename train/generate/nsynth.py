@@ -12,6 +12,7 @@ from ...simulate.files import atomic, write_json
 from ..data.nsynth import FAMILIES as NSYNTH_FAMILIES
 from ..data.nsynth import SOURCES, SPLITS
 from .notes import FAMILIES, RATE, SECONDS, Instrument, play
+from .progress import Progress
 
 NUMBERS = {"train": (0, 200), "valid": (200, 250), "test": (250, 300)}  # of the instruments of a split
 MOST = 4000  # notes of a split: names are to be had for more
@@ -86,6 +87,42 @@ def play_notes(
             samples = play(instrument, pitch, velocity, rng, seconds)
             played[name] = Played(instrument, pitch, velocity, samples)
     return list(played.values())
+
+
+def write_nsynth(out: Path, n: int = 300, seed: int = 0, progress: Progress | None = None) -> list[Path]:
+    """Write all three splits: notes of every family, half of them of real instruments.
+
+    Parameters
+    ----------
+    out : Path
+        Folder, made if it is not there.
+    n : int, 6 to 4000
+        Notes to learn from; a sixth as many to choose by, a third to score.
+    seed : int, 0 or more
+        Decides everything.
+    progress : callable (done, total), optional
+        Called after every split.
+
+    Returns
+    -------
+    paths : list of Path
+        Of the splits.
+
+    Raises
+    ------
+    BadInput
+        n is out of range.
+    """
+    if n < 6:
+        raise BadInput(f"nsynth: n = {n}; at least 6 notes are needed for all splits")
+    sizes = {"train": n, "valid": n // 6, "test": n // 3}
+    done = 0
+    for split, size in sizes.items():
+        write_notes(out, split, play_notes(size, seed, split, tuple(FAMILIES)))
+        done += size
+        if progress:
+            progress(done, sum(sizes.values()))
+    return [out / f"nsynth-{split}" for split in sizes]
 
 
 def write_notes(directory: str | Path, split: str, notes: Sequence[Played]) -> None:

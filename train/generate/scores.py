@@ -12,6 +12,7 @@ import soxr
 
 from ...simulate.errors import BadInput
 from ..data.nsynth import NoteFile, find_notes, read_note
+from ..data.skipping import Skipping
 from .notes import FAMILIES, RATE, SOURCES, Instrument, play
 from .nsynth import NUMBERS, VELOCITIES
 
@@ -110,6 +111,8 @@ class Recorded:
         Holds NSynth.
     split : "train", "valid" or "test"
         Whose notes are played.
+    skip_bad : bool
+        Play another note where one cannot be read, and say so.
 
     Raises
     ------
@@ -117,7 +120,8 @@ class Recorded:
         The folder is missing or damaged.
     """
 
-    def __init__(self, directory: Path, split: str) -> None:
+    def __init__(self, directory: Path, split: str, skip_bad: bool = False) -> None:
+        self.skipping = Skipping(skip_bad)
         self.notes: dict[Voice, list[NoteFile]] = {}
         self._where = f"{directory}, split {split}"
         for note in find_notes(directory, split):
@@ -128,7 +132,12 @@ class Recorded:
         if voice not in self.notes:
             raise BadInput(f"{self._where}: no note of {voice.family}, {voice.source}")
         near = sorted(self.notes[voice], key=lambda note: abs(note.pitch - pitch))[:8]
-        note = near[int(rng.integers(len(near)))]
-        ratio = 2 ** ((pitch - note.pitch) / 12)
-        samples = soxr.resample(read_note(note), RATE * ratio, RATE) if ratio != 1 else read_note(note)
-        return samples[: round(seconds * RATE)]
+        for note in (near[i] for i in rng.permutation(len(near))):
+            with self.skipping.part():
+                samples, ratio = read_note(note), 2 ** ((pitch - note.pitch) / 12)
+                return (samples if ratio == 1 else soxr.resample(samples, RATE * ratio, RATE))[
+                    : round(seconds * RATE)
+                ]
+        raise BadInput(
+            f"{self._where}: none of the {len(near)} notes of {voice.family} near {pitch} can be read"
+        )

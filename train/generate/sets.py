@@ -49,6 +49,7 @@ SETS = {
     "audiomnist": GeneratedSet("digits", "write_audiomnist", "recordings per digit and speaker"),
     "fsdd": GeneratedSet("digits", "write_fsdd", "recordings per digit and speaker"),
     "whales": GeneratedSet("whales", "write_whales", "labeled clips"),
+    "nsynth": GeneratedSet("nsynth", "write_nsynth", "notes to learn from"),
 }
 
 

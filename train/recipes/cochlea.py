@@ -59,10 +59,11 @@ def encoder(options: CochleaOptions):
 def splits(data: Path | None, seed: int, options: CochleaOptions) -> Splits:
     """Return notes of flutes, NSynth's or generated."""
     sizes = (options.notes, options.valid_notes, options.test_notes)
-    return note_splits(data, seed, sizes, SKIPPED_S + options.seconds, encoder(options), options.noisy)
+    seconds = SKIPPED_S + options.seconds
+    return note_splits(data, seed, sizes, seconds, encoder(options), options.noisy, skip_bad=options.skip_bad)
 
 
-def on_chip(net: CochleaNet, x: np.ndarray) -> OnChip:
+def on_chip(net: nn.Module, x: np.ndarray) -> OnChip:
     """Return the network, unless it is one that only floats have.
 
     Raises
@@ -70,7 +71,7 @@ def on_chip(net: CochleaNet, x: np.ndarray) -> OnChip:
     Unsupported
         The layer is `as_run`.
     """
-    if net.variant == "as_run":
+    if isinstance(net, CochleaNet) and net.variant == "as_run":
         raise Unsupported(
             "cochlea: layer 'as_run' has no form in NIR or on a chip, as its current is never cleared; "
             "take 'lif' or 'synaptic'"

@@ -52,7 +52,7 @@ def encode(samples: np.ndarray) -> np.ndarray:
 def splits(data: Path | None, seed: int, options: FluteOptions) -> Splits:
     """Return notes of flutes, NSynth's or generated."""
     sizes = (options.notes, options.valid_notes, options.test_notes)
-    return note_splits(data, seed, sizes, SECONDS, encode, options.noisy)
+    return note_splits(data, seed, sizes, SECONDS, encode, options.noisy, skip_bad=options.skip_bad)
 
 
 def segments(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

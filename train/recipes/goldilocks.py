@@ -51,10 +51,10 @@ def splits(data: Path | None, seed: int, options: GoldilocksOptions) -> Splits:
     if data is not None:
         raise BadInput("goldilocks: periodic trains are drawn; leave out --data")
     rng = np.random.default_rng([*b"periods", seed])
-    drawn = (draw_periods(options.trains, rng), draw_periods(500, rng))
     every = np.tile(np.arange(SHORTEST, LONGEST + 1), 3)
     source = f"periodic trains of 1,000 steps, periods {BAND[0]} to {BAND[1]} to be heard, seed {seed}"
-    return Splits(*(_split(periods, rng) for periods in (*drawn, every)), source)
+    train, valid = (_split(draw_periods(n, rng), rng) for n in (options.trains, 500))
+    return Splits(train, valid, _split(every, rng), source)
 
 
 def network(options: GoldilocksOptions) -> nn.Module:

@@ -58,19 +58,20 @@ class InstrumentOptions(Options):
 def splits(data: Path | None, seed: int, options: InstrumentOptions) -> Splits:
     """Return pieces of a few voices in noise; y says in which half seconds the instrument sounds."""
     sizes = (options.pieces, options.valid_pieces, options.test_pieces)
-    parts = [_split(data, seed, split, n, options) for split, n in zip(SPLITS, sizes, strict=True)]
+    train, valid, test = (_split(data, seed, s, n, options) for s, n in zip(SPLITS, sizes, strict=True))
     source = f"NSynth in {Path(data).name}" if data else "generated notes"
-    return Splits(*parts, f"{options.source} {options.family} in pieces of {source}, seed {seed}")
+    return Splits(train, valid, test, f"{options.source} {options.family} in pieces of {source}, seed {seed}")
 
 
 def _split(data: Path | None, seed: int, split: str, n: int, options: InstrumentOptions) -> Split:
     rng = np.random.default_rng([*f"pieces of {split}".encode(), seed])
-    recorded = None if data is None else Recorded(data, split)
+    recorded = None if data is None else Recorded(data, split, options.skip_bad)
     made = [_piece(i % 2 == 0, recorded or generated(split, rng), options, rng) for i in range(n)]
     sounds = tuple(sound for sound, _ in made)
     x = np.stack([cochlea_events(sound, SAMPLE_RATE)[:, None] for sound in sounds]).astype(np.int16)
     y = np.stack([heard[: _n_windows(x.shape[1])] for _, heard in made])
-    return Split(x, y, tuple(f"{split} piece {i}" for i in range(n)), (), sounds, SAMPLE_RATE)
+    notes = () if recorded is None else recorded.skipping.notes()
+    return Split(x, y, tuple(f"{split} piece {i}" for i in range(n)), notes, sounds, SAMPLE_RATE)
 
 
 def _piece(
@@ -86,7 +87,7 @@ def _piece(
     parts = [perform(v, melody, length, sounding, rng) for v, melody in melodies.items()]
     levels = 10 ** (rng.uniform(-6, 0, len(parts)) / 20)
     levels[-1] = 1.0
-    sound = sum(level * part for level, part in zip(levels, parts, strict=True))
+    sound = levels @ np.stack(parts)
     noise = DIN[str(rng.choice(sorted(DIN)))](rng, len(sound), SAMPLE_RATE)
     sound = mixed(sound, noise, rng.uniform(options.lowest_db, options.highest_db))
     loudness = 10 ** (rng.uniform(-40, 0) / 20)  # any: the front end hears alike

@@ -82,8 +82,9 @@ def label_accuracy(output: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean(loudest(np.hypot(real, imaginary)) == loudest(y)))
 
 
-def on_chip(net: LearnedFFT, x: np.ndarray) -> OnChip:
+def on_chip(net: nn.Module, x: np.ndarray) -> OnChip:
     """Return the matrix with ON and OFF channels; the host takes the magnitude."""
+    assert isinstance(net, LearnedFFT)
     weight = from_first_sample(net.transform.weight.detach())
     n = len(weight) // 2
     return OnChip(OnOffTransform(weight), on_off, INPUT_BITS, {"multiply-adds for magnitudes": 2 * n})
