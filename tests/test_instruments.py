@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lavalier import deploy
 from lavalier.export import from_torch, quantize
 from lavalier.models.flute import FluteNet, biased_loss
 from lavalier.models.front_ends.chunks import (
@@ -22,9 +23,9 @@ from lavalier.models.front_ends.mel import mel_filters
 from lavalier.models.instrument import HOLD, InstrumentNet
 from lavalier.models.learned_fft import LearnedFFT, OnOffTransform, dft_matrix, from_first_sample, magnitudes
 from lavalier.models.readout import majority, seen_in_windows
-from lavalier.simulate import LIF, Dense, Input, Program, fast, merge, run
-from lavalier.simulate.errors import BadInput
-from lavalier.train.recipes import load
+from lavalier.simulate import LIF, Dense, Input, Program, fast, merge, report, run
+from lavalier.simulate.errors import BadInput, Unsupported
+from lavalier.train.recipes import load, train_recipe
 from lavalier.train.recipes.flute import segments
 from lavalier.train.recipes.instrument import heard, window_scores
 from lavalier.train.recipes.learned_fft import label_accuracy, loudest, on_chip
@@ -222,3 +223,37 @@ def test_drawn_data_leave_no_place_for_recordings(name, tmp_path):
     recipe = load(name)
     with pytest.raises(BadInput, match="leave out --data"):
         recipe.splits(tmp_path, 0, recipe.chosen())
+
+
+TINY = {
+    "goldilocks": {"trains": 20, "batch": 10},
+    "cochlea": {"notes": 8, "valid_notes": 2, "test_notes": 4, "seconds": 0.1, "batch": 4},
+    "flute": {"notes": 8, "valid_notes": 2, "test_notes": 4, "batch": 4},
+    "learned-fft": {"n": 16, "windows": 200},
+    "instrument": {
+        "pieces": 4,
+        "valid_pieces": 2,
+        "test_pieces": 2,
+        "length_ms": 800,
+        "hidden": 8,
+        "batch": 2,
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TINY)
+def test_one_command_reaches_lava(name, tmp_path):
+    recipe = load(name)
+    lava = None if deploy.missing("cpu") else deploy.run
+    options = recipe.chosen(None, {"epochs": 1, **TINY[name]})
+    metrics = train_recipe(recipe, tmp_path / "run", options=options, lava=lava, progress=False)
+    assert 0 <= metrics["fixed"] <= 1 and metrics["lava_mismatches"] in (0, None)
+    assert report(tmp_path / "run").to_json()["title"] == name
+
+
+def test_the_layer_as_it_ran_is_refused_by_name():
+    recipe = load("cochlea")
+    net = recipe.network(recipe.chosen(None, {"layer": "as_run"}))
+    with pytest.raises(Unsupported, match="layer 'as_run' has no form in NIR"):
+        recipe.on_chip(net, np.zeros((1, 1, 320)))

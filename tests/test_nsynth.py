@@ -12,6 +12,7 @@ from lavalier.train.generate.din import DIN, mixed
 from lavalier.train.generate.notes import FAMILIES, Instrument, play
 from lavalier.train.generate.nsynth import play_notes, write_notes
 from lavalier.train.generate.scores import Recorded, ScoreNote, Voice, compose, generated, perform, presence
+from lavalier.train.generate.sets import generate
 from lavalier.train.note_sets import in_noise, note_splits
 
 RATE = 16_000
@@ -246,3 +247,31 @@ def test_recorded_notes_are_brought_to_pitch_and_length(folder):
 
 def test_labels_stand_in_the_columns_of_the_original():
     assert [Voice("flute", s).column for s in ("acoustic", "electronic", "synthetic")] == [2, 13, 24]
+
+
+def test_a_bad_sound_can_be_left_out(folder, tmp_path):
+    same = damaged(folder, tmp_path, None, lambda entry: entry)
+    for split in ("train", "valid"):
+        (same / f"nsynth-{split}").symlink_to(folder / f"nsynth-{split}")
+    note = find_notes(same, "test", ("flute",))[0]
+    note.path.write_bytes(b"nothing")
+
+    def encode(samples):
+        return np.abs(samples[:, None])
+
+    with pytest.raises(BadInput, match="not a sound file that can be read"):
+        note_splits(same, 0, (4, 4, 4), 0.1, encode)
+    left = note_splits(same, 0, (4, 4, 4), 0.1, encode, skip_bad=True).test
+    assert len(left) == 3 and left.notes[0].startswith(f"1 left out: {note.path}")
+    sounding, voice = Recorded(same, "test", skip_bad=True), Voice(note.family, note.source)
+    sounding.notes[voice] = [note]
+    with pytest.raises(BadInput, match="none of the 1 notes of flute near"):
+        sounding(voice, note.pitch, 0.1, np.random.default_rng(0))
+
+
+def test_a_small_nsynth_is_generated_by_name(tmp_path):
+    record = generate("nsynth", tmp_path / "set", n=6, seed=2)
+    assert record["set"] == "nsynth"
+    assert [len(find_notes(tmp_path / "set", split)) for split in ("train", "valid", "test")] == [6, 1, 2]
+    with pytest.raises(BadInput, match="n = 5; at least 6"):
+        generate("nsynth", tmp_path / "other", n=5)
