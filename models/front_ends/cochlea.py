@@ -75,7 +75,7 @@ def mel_frames(samples: np.ndarray, rate: int) -> np.ndarray:
 
     Returns
     -------
-    mel : float64 (steps, 256), 0 or more
+    mel : float32 (steps, 256), 0 or more
     """
     samples = np.asarray(samples, np.float64)
     hop = _hop(rate)
@@ -85,6 +85,7 @@ def mel_frames(samples: np.ndarray, rate: int) -> np.ndarray:
     if not np.isfinite(samples).all():
         raise ValueError("the samples hold NaN or infinity")
     frames = np.lib.stride_tricks.sliding_window_view(samples, width)[::hop] * get_window("blackman", width)
+    frames = frames.astype(np.float32)  # events have ten bits
     parts = [frames[i : i + FRAMES_AT_ONCE] for i in range(0, len(frames), FRAMES_AT_ONCE)]
     spectra = (np.abs(np.asarray(rfft(part, rate // 2))) for part in parts)
     return np.concatenate([SCALE * (_filters(rate) @ spectrum.T).T for spectrum in spectra])
@@ -125,7 +126,7 @@ def lateral_inhibition() -> np.ndarray:
 def _filters(rate: int) -> csr_array:
     """The mel filters; few of their entries are not 0."""
     filters = mel_filters(N_MELS, rate // 4 + 1, rate, 0.0, min(HIGHEST_HZ, rate / 2))
-    return csr_array(filters.T)
+    return csr_array(filters.T.astype(np.float32))
 
 
 def _hop(rate: int) -> int:

@@ -36,15 +36,15 @@ class CochleaOptions(Options):
         Share of the training notes that are heard in noise of 0 to 20 dB.
     """
 
-    epochs: int = Field(12, ge=1)
+    epochs: int = Field(10, ge=1)
     batch: int = Field(20, ge=1)
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(3e-3, gt=0)
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
     clip: float | None = Field(1.0, gt=0)
     layer: Literal["lif", "synaptic", "as_run"] = "lif"
     lateral: bool = True
     seconds: float = Field(0.5, ge=0.02, le=3.8)
-    notes: int = Field(400, ge=2)
+    notes: int = Field(1500, ge=2)
     valid_notes: int = Field(100, ge=1)
     test_notes: int = Field(200, ge=1)
     noisy: float = Field(0.0, ge=0, le=1)

@@ -38,7 +38,7 @@ class InstrumentOptions(Options):
         Signal to noise.
     """
 
-    epochs: int = Field(12, ge=1)
+    epochs: int = Field(10, ge=1)
     batch: int = Field(12, ge=1)
     learning_rate: float = Field(3e-3, gt=0)
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
