@@ -20,7 +20,7 @@ from .neurons import Binary, Integrator
 
 N_KERNELS, KERNEL = 4, 41
 HOLD = (1 / 9) ** (1 / 250)  # what was heard is held for half a second
-SLOPE = 20
+SLOPE = 8
 
 
 class Memory(NamedTuple):
@@ -40,6 +40,8 @@ class InstrumentNet(nn.Module):
     ----------
     hidden, readout : int
         Channels of goldilocks, and neurons behind them; 1024 and 128 as published.
+    beta_theta, beta_tau : float, 0 to 1
+        Of goldilocks, before they are learned: bands of 2 to 21 steps; .5 and .4, only 3, as published.
 
     Source: Aragon, CM3070 final report (the complete model), in its binary form.
 
@@ -48,7 +50,7 @@ class InstrumentNet(nn.Module):
     torch.Size([2, 30, 1])
     """
 
-    def __init__(self, hidden: int = 64, readout: int = 32):
+    def __init__(self, hidden: int = 64, readout: int = 32, beta_theta: float = 0.9, beta_tau: float = 0.3):
         super().__init__()
         grad = surrogate.fast_sigmoid(SLOPE)
         self.cochlea = snn.Leaky(
@@ -59,7 +61,7 @@ class InstrumentNet(nn.Module):
         self.flat = nn.Flatten()
         self.fc1 = nn.Linear(N_KERNELS * N_CHANNELS, hidden)
         self.gate = Binary(torch.sigmoid, 0.0)
-        self.periods = Goldilocks(hidden, beta_theta=0.5, beta_tau=0.4, slope=SLOPE)
+        self.periods = Goldilocks(hidden, beta_theta, beta_tau, slope=SLOPE)
         self.trace = snn.Leaky(
             torch.full((hidden,), 0.85), learn_beta=True, reset_mechanism="none", spike_grad=grad
         )

@@ -28,7 +28,7 @@ class InstrumentOptions(Options):
     ----------
     family, source : str
         What is to be heard: acoustic flutes.
-    hidden, readout : int
+    hidden, readout, beta_theta, beta_tau
         As in `InstrumentNet`.
     pieces, valid_pieces, test_pieces : int
         To learn from, to choose by, to score.
@@ -47,6 +47,8 @@ class InstrumentOptions(Options):
     source: str = Field("acoustic", pattern=f"^({'|'.join(SOURCES)})$")
     hidden: int = Field(64, ge=1)
     readout: int = Field(32, ge=1)
+    beta_theta: float = Field(0.9, gt=0, lt=1)
+    beta_tau: float = Field(0.3, gt=0, lt=1)
     pieces: int = Field(240, ge=2)
     valid_pieces: int = Field(40, ge=1)
     test_pieces: int = Field(80, ge=1)
@@ -94,6 +96,14 @@ def _piece(
     return loudness * sound, presence(melodies.get(target, []), length, WINDOW_MS, STRIDE_MS)
 
 
+PUBLISHED = {
+    "hidden": 1024,
+    "readout": 128,
+    "beta_theta": 0.5,
+    "beta_tau": 0.4,
+    "length_ms": 8000,
+    "epochs": 20,
+}
 VOICES = tuple(Voice(family, source) for family in FAMILIES for source in ("acoustic", "synthetic"))
 
 
@@ -129,7 +139,7 @@ def _n_windows(steps: int) -> int:
 
 def network(options: InstrumentOptions) -> nn.Module:
     """Return the network before training."""
-    return InstrumentNet(options.hidden, options.readout)
+    return InstrumentNet(options.hidden, options.readout, options.beta_theta, options.beta_tau)
 
 
 RECIPE = Recipe(
@@ -142,5 +152,5 @@ RECIPE = Recipe(
     loss=loss,
     score=window_accuracy,
     dt_s=lambda options: HOP_S,
-    variants={"published": {"hidden": 1024, "readout": 128, "length_ms": 8000, "epochs": 20}},
+    variants={"published": PUBLISHED},
 )
