@@ -20,6 +20,8 @@ from .neurons import Binary, Integrator
 
 N_KERNELS, KERNEL = 4, 41
 HOLD = (1 / 9) ** (1 / 250)  # what was heard is held for half a second
+GAIN = 0.1  # of the hold, which adds up what it hears for a hundred steps
+REMEMBERED = 0.5  # threshold of a trace: one spike is remembered for four steps
 SLOPE = 8
 
 
@@ -63,16 +65,17 @@ class InstrumentNet(nn.Module):
         self.gate = Binary(torch.sigmoid, 0.0)
         self.periods = Goldilocks(hidden, beta_theta, beta_tau, slope=SLOPE)
         self.trace = snn.Leaky(
-            torch.full((hidden,), 0.85), learn_beta=True, reset_mechanism="none", spike_grad=grad
+            torch.full((hidden,), 0.85), REMEMBERED, learn_beta=True, reset_mechanism="none", spike_grad=grad
         )
         self.fc2 = nn.Linear(hidden, readout)
         self.readout = snn.Leaky(
             torch.full((readout,), 0.9), learn_beta=True, reset_mechanism="zero", spike_grad=grad
         )
         self.fc3 = nn.Linear(readout, 1)
-        self.hold = Integrator(1, beta=HOLD)
-        with torch.no_grad():  # the hold adds up what it hears for a hundred steps
-            self.fc3.weight *= 0.05
+        self.hold = Integrator(1, beta=HOLD).requires_grad_(False)
+        with torch.no_grad():  # so that each layer has something to hear before it learns
+            self.fc1.bias -= 0.3
+            self.fc2.weight *= 3
             self.fc3.bias.zero_()
 
     def rest(self, events: torch.Tensor) -> Memory:
@@ -92,7 +95,7 @@ class InstrumentNet(nn.Module):
         periods, state = self.periods.step(gates, memory.periods)
         recent, trace = self.trace(periods, memory.trace)
         found, readout = self.readout(self.fc2(recent), memory.readout)
-        held = self.hold(self.fc3(found), memory.held)
+        held = self.hold(self.fc3(found) * GAIN, memory.held)
         return held, Memory(cochlea, state, trace, readout, held)
 
     def forward(self, events: torch.Tensor) -> torch.Tensor:
@@ -116,9 +119,15 @@ class InstrumentNet(nn.Module):
             cell.reset_mem()
         return torch.stack(scores, 1)
 
+    def step_sizes(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Return which parameters are trained in steps of which size: decays in small ones."""
+        decays = [cell.beta for cell in (self.periods.inhibitor, self.periods.fire, self.trace, self.readout)]
+        others = [p for p in self.parameters() if p.requires_grad and all(p is not d for d in decays)]
+        return [(decays, 0.1), (others, 1.0)]
+
     @torch.no_grad()
     def constrain(self) -> None:
         """Keep every decay where a register can hold it; called after every training step."""
         self.periods.constrain()
-        for cell in (self.trace, self.readout, self.hold):
+        for cell in (self.trace, self.readout):
             cell.beta.clamp_(0, MAX_BETA)
