@@ -121,8 +121,9 @@ class InstrumentNet(nn.Module):
 
     def step_sizes(self) -> list[tuple[list[nn.Parameter], float]]:
         """Return which parameters are trained in steps of which size: decays in small ones."""
-        decays = [cell.beta for cell in (self.periods.inhibitor, self.periods.fire, self.trace, self.readout)]
-        others = [p for p in self.parameters() if p.requires_grad and all(p is not d for d in decays)]
+        learned = {name: p for name, p in self.named_parameters() if p.requires_grad}
+        decays = [p for name, p in learned.items() if name.endswith("beta")]
+        others = [p for name, p in learned.items() if not name.endswith("beta")]
         return [(decays, 0.1), (others, 1.0)]
 
     @torch.no_grad()

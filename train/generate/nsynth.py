@@ -64,8 +64,9 @@ def play_notes(
     BadInput
         An argument is not what it must be.
 
-    >>> [note.name for note in play_notes(2, seed=0, split="test", seconds=0.1)]
-    ['flute_acoustic_293-063-075', 'flute_synthetic_292-072-127']
+    >>> a, b = play_notes(2, seed=0, split="test", seconds=0.1)
+    >>> a.instrument.source, b.instrument.source == "acoustic", a.name[:16]
+    ('acoustic', False, 'flute_acoustic_2')
     """
     unknown = [family for family in families if family not in FAMILIES]
     if split not in SPLITS or unknown or not 1 <= n <= MOST or seed < 0:
