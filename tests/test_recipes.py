@@ -85,6 +85,15 @@ def test_a_resumed_run_ends_like_one_that_was_not_stopped(run, tmp_path, monkeyp
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 
 
+def test_counts_above_those_of_the_calibration_are_events_too():
+    from lavalier.train.recipes.run import encoded, to_chip
+
+    seen = split(64, 0)
+    unseen = np.where(seen.x == seen.x.max(), np.uint8(200), seen.x)
+    program = to_chip(TOY, TOY.network(TOY.chosen()).eval(), seen, TOY.chosen()).rounded.program
+    assert np.array_equal(encoded(program, unseen), unseen)
+
+
 def test_options_come_from_variant_and_changes():
     options = TOY.chosen("published", {"epochs": 1})
     assert (options.hidden, options.epochs, options.batch) == (9, 1, 32)  # pyright: ignore

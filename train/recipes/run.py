@@ -211,6 +211,9 @@ def to_chip(recipe: Recipe, net: torch.nn.Module, train: Split, options: Options
     calibration = on_chip.encode(some)
     example = np.array(spread(calibration, EXPORT_CLIPS))  # a copy that torch may hold
     graph = from_torch(on_chip.module, example, dt=recipe.dt_s(options))
+    if calibration.dtype == np.uint8 and calibration.max() > 1:  # counts that were not seen may be larger
+        for entry in (node for node in graph.nodes.values() if isinstance(node, nir.Input)):
+            entry.metadata["message_bits"] = 8
     rounded = quantization(graph, calibration, input_bits=on_chip.input_bits)
     return Deployed(on_chip, graph, rounded)
 
