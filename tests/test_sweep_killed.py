@@ -95,6 +95,7 @@ def test_a_worker_and_then_the_driver_on_ray_are_killed(tmp_path):
     wait_for(lambda: len(finished(out)) > 1 and begun(out), running)
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
+    running.stdout.close()
     before = finished(out)
     assert len(before) < TRIALS
     again = start(out, "--ray")

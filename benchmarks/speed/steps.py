@@ -39,7 +39,7 @@ class Spikes64(surrogate.FastSigmoid):
 class Network(nn.Module):
     """Linear layers and snnTorch's neurons in turn, the loop over steps as its users write it.
 
-    `all_spikes` lets it return those of every layer, side by side.
+    `depth` is of how many layers; it returns the spikes of the last.
     """
 
     def __init__(self, sizes: tuple[int, ...], recurrent: bool) -> None:
@@ -50,22 +50,21 @@ class Network(nn.Module):
         hidden = [snn.RLeaky(BETA, linear_features=n, spike_grad=grad) for _, n in pairs[: int(recurrent)]]
         others = [snn.Leaky(BETA, spike_grad=grad) for _ in pairs[int(recurrent) :]]
         self.neurons = nn.ModuleList([*hidden, *others])
-        self.recurrent, self.all_spikes = recurrent, False
+        self.recurrent, self.depth = recurrent, len(pairs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Run all steps, (batch, steps, n_in); return spikes."""
-        states = [neuron.reset_mem() for neuron in self.neurons]  # pyright: ignore[reportCallIssue]
+        linears, neurons = self.linears[: self.depth], self.neurons[: self.depth]
+        states = [neuron.reset_mem() for neuron in neurons]  # pyright: ignore[reportCallIssue]
         sent = []
         for now in x.unbind(1):
-            layers = []
-            for i, (linear, neuron) in enumerate(zip(self.linears, self.neurons, strict=True)):
+            for i, (linear, neuron) in enumerate(zip(linears, neurons, strict=True)):
                 if i == 0 and self.recurrent:
                     states[0] = neuron(linear(now), *states[0])
                     now = states[0][0]
                 else:
                     now, states[i] = neuron(linear(now), states[i])
-                layers.append(now)
-            sent.append(torch.cat(layers, 1) if self.all_spikes else now)
+            sent.append(now)
         return torch.stack(sent, 1)
 
 
@@ -87,13 +86,25 @@ def case(sizes: tuple[int, ...], recurrent: bool, density: float) -> Case:
         x = (torch.rand(BATCH, STEPS, sizes[0]) < density).float()
         y = torch.randint(sizes[-1], (BATCH,))
     tune(network, x[:TUNED_ON])
-    network.all_spikes = True
-    with torch.inference_mode():
-        parts = network(x).split(sizes[1:], 2)
-    network.all_spikes = False
-    hidden = ", ".join(f"{part.mean():.1%}" for part in parts[:-1])
+    hidden = ", ".join(f"{spikes.mean():.1%}" for spikes in of_layers(network, network, x)[:-1])
     shape = f"{'-'.join(map(str, sizes))}, {BATCH} samples of {STEPS} steps"
     return Case(network, x, y, f"{shape}, inputs {x.mean():.1%}, hidden {hidden}")
+
+
+@torch.no_grad()
+def of_layers(
+    network: Network, run: Callable[[torch.Tensor], torch.Tensor] | None, x: torch.Tensor
+) -> list[torch.Tensor]:
+    """Return the spikes of every layer, from `run`, or layer by layer where there is none."""
+    whole, found = network.depth, []
+    for network.depth in range(1, whole + 1):
+        if run is None:
+            fused = Fused(network)
+            found.append(fused(x))
+            assert fused.reason is None, fused.reason
+        else:
+            found.append(run(x))
+    return found
 
 
 def step(run: Callable[[torch.Tensor], torch.Tensor], given: Case) -> None:
@@ -197,13 +208,8 @@ def _error(given: Case, dtype: torch.dtype) -> tuple[float, float]:
     if dtype == torch.float64:
         for neuron in network.neurons:
             neuron.spike_grad = lambda x: Spikes64.apply(x, SLOPE)  # type: ignore[assignment]
-    spikes = []
-    network.all_spikes = True
-    with torch.no_grad():
-        for run in (Fused(network), network):
-            spikes.append(run(x))
-    network.all_spikes = False
-    differ = spikes[0] != spikes[1]
+    ours, loop = (torch.cat(of_layers(network, run, x), 2) for run in (None, network))
+    differ = ours != loop
     same = ~differ.flatten(1).any(1)
     given = given._replace(network=network, x=x[same], y=given.y[same])
     gradients = []
