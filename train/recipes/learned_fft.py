@@ -1,6 +1,7 @@
 """`learned-fft`: a linear layer learns the Fourier transform, and labels frequencies, also in integers."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -28,10 +29,11 @@ class LearnedFFTOptions(Options):
         To learn from.
     """
 
-    epochs: int = Field(50, ge=1)
+    epochs: int = Field(100, ge=1)
     batch: int = Field(100, ge=1)
     learning_rate: float = Field(5e-3, gt=0)
     momentum: float | None = Field(0.85, ge=0, lt=1)
+    keep: Literal["best", "last", "average"] = "last"  # labels are right long before the weights are
     n: int = Field(200, ge=16)
     windows: int = Field(10_000, ge=1)
 
