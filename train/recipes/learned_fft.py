@@ -29,13 +29,13 @@ class LearnedFFTOptions(Options):
         To learn from.
     """
 
-    epochs: int = Field(100, ge=1)
+    epochs: int = Field(10, ge=1)
     batch: int = Field(100, ge=1)
     learning_rate: float = Field(5e-3, gt=0)
     momentum: float | None = Field(0.85, ge=0, lt=1)
     keep: Literal["best", "last", "average"] = "last"  # labels are right long before the weights are
     n: int = Field(200, ge=16)
-    windows: int = Field(10_000, ge=1)
+    windows: int = Field(50_000, ge=1)
 
 
 def splits(data: Path | None, seed: int, options: LearnedFFTOptions) -> Splits:
@@ -130,5 +130,5 @@ RECIPE = Recipe(
     score=label_accuracy,
     on_chip=on_chip,
     dt_s=lambda options: options.n / RATE,
-    variants={"small": {"n": 48, "windows": 4000, "epochs": 20}},
+    variants={"small": {"n": 48, "windows": 4000, "epochs": 40}},
 )
