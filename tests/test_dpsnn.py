@@ -107,6 +107,7 @@ def test_the_published_size_trains_deploys_and_streams():
     net, rng, found = DPSNN(PUBLISHED), np.random.default_rng(0), material()
     noisy, clean = (torch.from_numpy(half) for half in draw(found.speech, found.noises, 2, 0.25, rng))
     optimizer, losses = torch.optim.Adam(net.parameters(), 1e-2), []
+    layers = {}
     for _ in range(8):
         optimizer.zero_grad()
         heard, layers = net(noisy)
@@ -115,7 +116,7 @@ def test_the_published_size_trains_deploys_and_streams():
         optimizer.step()
         net.constrain()
         losses.append(float(loss.detach()))
-    assert losses[-1] < losses[0] and layers["srnn"].any()  # pyright: ignore[reportPossiblyUnbound]
+    assert losses[-1] < losses[0] and layers["srnn"].any()
     x = noisy[:1, :1600].numpy()
     made, _ = quantized(net.eval(), x)
     model = hybrid(net, made.program, made.choices[READOUT].scale)

@@ -54,7 +54,7 @@ class Network(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Run all steps, (batch, steps, n_in); return spikes."""
-        linears, neurons = self.linears[: self.depth], self.neurons[: self.depth]
+        linears, neurons = list(self.linears)[: self.depth], list(self.neurons)[: self.depth]
         states = [neuron.reset_mem() for neuron in neurons]  # pyright: ignore[reportCallIssue]
         sent = []
         for now in x.unbind(1):
