@@ -34,6 +34,9 @@ COMMANDS = (
     "fit",
     "devices",
     "report",
+    "sweep",
+    "generate",
+    "download",
 )
 
 

@@ -37,7 +37,8 @@ def test_six_recordings_of_one_speaker_validate_nothing(shared):
     assert splits.notes == ("1 of 28 speakers to train on: trains on all, validates on generated mixtures",)
 
 
-@given(st.floats(-30, 30), st.floats(0.01, 100), st.floats(-5, 5))
+# a gain for which the definition's eps of 1e-8 is far below the noise
+@given(st.floats(-30, 30), st.floats(0.1, 100), st.floats(-5, 5))
 def test_si_snr_hears_neither_gain_nor_offset(snr_db, gain, offset):
     rng = np.random.default_rng(0)
     clean = rng.standard_normal(400)

@@ -98,7 +98,7 @@ def test_its_commands_exist_with_their_options(words, capsys):
 
 @pytest.mark.lava
 def test_its_commands_work_in_their_order(run_folder, tmp_path, monkeypatch, capsys):
-    """All but the training, whose result is the shipped network here."""
+    """All but trainings, of which the shipped network stands for the result."""
     from lavalier import deploy
     from lavalier.train.speech import generate
 
@@ -110,7 +110,7 @@ def test_its_commands_work_in_their_order(run_folder, tmp_path, monkeypatch, cap
     for i, (samples, label) in enumerate(generate(30, 0, "test")):
         soundfile.write(tmp_path / "DIR" / f"{label}_voice{i}_{i % 10}.wav", samples, 8000)
     monkeypatch.chdir(tmp_path)
-    for words in commands()[1:]:
+    for words in (w for w in commands() if w[1] != "train"):
         assert main(words[1:]) == 0, capsys.readouterr().err
     assert "equal\n" in capsys.readouterr().out
 
