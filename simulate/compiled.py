@@ -1,5 +1,6 @@
 """How the inner loops of `fast` are compiled: without the interpreter lock, cached beside their files."""
 
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 SOURCES = (
     "compiled.py", "kernels.py", "lanes.py", "layout.py", "stepping.py", "sums.py", "unchecked.py",
 )  # fmt: skip
-VERSION = sha256(b"".join(Path(__file__).with_name(f).read_bytes() for f in SOURCES)).hexdigest()[:16]
+HERE = Path(__file__).parent
 
 
 class _Apart(CompilerBase):
@@ -32,7 +33,15 @@ inlined: Any = njit(**OPTIONS, forceinline=True)
 def kernel(function: Any) -> Any:
     """Compile, and cache under a name that changes with every source of the code.
 
-    Numba would look for edits in this file alone, and only after it has unpickled what another version left.
+    Numba would look for edits in its file alone, and only after it has unpickled what another version left.
     """
-    function.__qualname__ += f"-{VERSION}"
+    function.__qualname__ += f"-{_version(Path(function.__code__.co_filename).parent)}"
     return njit(**OPTIONS, cache=True)(function)
+
+
+@cache
+def _version(folder: Path) -> str:
+    """Fingerprint of the sources here, and of all that a kernel of another folder may have inlined."""
+    own = [] if folder == HERE else sorted(folder.glob("*.py"))
+    sources = [*(HERE / name for name in SOURCES), *own]
+    return sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]

@@ -64,6 +64,16 @@ def test_the_cache_of_kernels_knows_every_source():
         assert imported <= {*compiled.SOURCES}, source
 
 
+def test_a_kernel_is_compiled_anew_when_a_source_beside_it_changes(tmp_path):
+    from lavalier.simulate.compiled import _version
+
+    (tmp_path / "inlined.py").write_text("one = 1")
+    before = _version(tmp_path)
+    (tmp_path / "inlined.py").write_text("one = 2")
+    _version.cache_clear()
+    assert _version(tmp_path) != before
+
+
 def loaded_by(statement: str) -> set[str]:
     code = f"{statement}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
