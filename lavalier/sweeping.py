@@ -31,12 +31,15 @@ def run_sweep(
 ) -> tuple[dict, str]:
     """Run a sweep; return what it found, as data and for people."""
     from lavalier.train.recipes import load
+    from lavalier.train.recipes.recipe import Recipe
     from lavalier.train.sweep.grid import axes_of
     from lavalier.train.sweep.run import sweep
     from lavalier.train.sweep.table import to_text
     from lavalier.train.sweep.trial import Job
 
     recipe, axes = load(name), axes_of(grids)
+    if not isinstance(recipe, Recipe):
+        raise BadInput(f"{name} is trained in a way of its own, without folds: lavalier train {name}")
     job = Job(recipe, folds, settings, variant, data, seed, device)
     runner = None
     if ray is not None:

@@ -79,6 +79,11 @@ def test_help_lists_every_command():
     assert sorted(listed) == sorted(COMMANDS) and done.returncode == 0
 
 
+def test_a_system_that_trains_itself_has_no_folds(capsys, tmp_path):
+    said = fails(capsys, "sweep", "dpsnn", "--grid", "steps=1,2", "-o", tmp_path / "sweep")
+    assert "dpsnn is trained in a way of its own" in said and not (tmp_path / "sweep").exists()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command, capsys):
     assert "Usage: lavalier" in succeeds(capsys, command, "--help")
