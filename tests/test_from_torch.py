@@ -250,7 +250,7 @@ def test_random_stacks(folder, seed, **drawn):
 
 @pytest.mark.slow
 @given(seed=st.integers(0, 2**31), **stacks)
-@settings(max_examples=3000)
+@settings(max_examples=600)
 def test_many_random_stacks(folder, seed, **drawn):
     check_stack(folder, seed, **drawn)
 
@@ -352,7 +352,7 @@ def test_random_images(folder, seed, **drawn):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 @given(seed=st.integers(0, 2**31), **images)
-@settings(max_examples=1000)
+@settings(max_examples=200)
 def test_many_random_images(folder, seed, **drawn):
     check_image(folder, seed, **drawn)
 
@@ -417,7 +417,7 @@ def test_random_wirings(folder, seed, wiring):
 
 @pytest.mark.slow
 @given(seed=st.integers(0, 2**31), wiring=wirings())
-@settings(max_examples=2000)
+@settings(max_examples=400)
 def test_many_random_wirings(folder, seed, wiring):
     check_wiring(folder, seed, wiring)
 

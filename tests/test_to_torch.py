@@ -61,7 +61,7 @@ def test_drawn_graphs(seed):
 
 @pytest.mark.slow
 @given(seed=st.integers(0, 2**31))
-@settings(max_examples=3000)
+@settings(max_examples=600)
 def test_many_drawn_graphs(seed):
     check_drawn(seed)
 
