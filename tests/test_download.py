@@ -66,6 +66,11 @@ def test_names_that_lead_out_are_refused(tmp_path, name):
     assert not (tmp_path / "evil").exists()
 
 
+def test_an_archive_of_nothing_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="a.zip: holds no file; try again"):
+        download("set", tmp_path / "out", sources=source(zipped(tmp_path / "a.zip", {})))
+
+
 def test_a_damaged_archive_is_unpacked_or_refused(tmp_path):
     whole = tmp_path / "a.zip"
     zipped(whole, {"a.wav": bytes(range(200)), "b/c.wav": b"hello" * 20})

@@ -202,6 +202,8 @@ def _unpack(path: Path, url: str, to: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
+            if not members:
+                raise BadInput(f"{url}: holds no file; try again")
             if sum(member.file_size for member in members) > MAX_UNPACKED:
                 raise BadInput(f"{url}: unpacks to more than {MAX_UNPACKED / 2**30:g} GiB; unpack it by hand")
             for member in members:
