@@ -117,6 +117,27 @@ def test_a_stage_that_no_lavalier_knows_is_refused(model, tmp_path):
         Hybrid.load(tmp_path)
 
 
+@pytest.mark.parametrize("window", [-5, 0, 3, 2.5, "x", None])
+def test_a_window_that_is_none_is_refused(model, tmp_path, window):
+    model.save(tmp_path)
+    said = json.loads((tmp_path / "host.json").read_text())
+    said["before"][0]["window"] = window
+    (tmp_path / "host.json").write_text(json.dumps(said))
+    with pytest.raises(BadInput, match=f"{tmp_path}: Frames: window {window} and hop"):
+        Hybrid.load(tmp_path)
+
+
+def test_arrays_of_other_sizes_are_refused(model, tmp_path):
+    model.save(tmp_path)
+    with np.load(tmp_path / "host.npz") as held:
+        whole = dict(held)
+    assert len(whole) == 6
+    for name, values in whole.items():
+        np.savez(tmp_path / "host.npz", **(whole | {name: values[:-1]}))
+        with pytest.raises(BadInput, match=f"{tmp_path}: the stages of a hybrid do not fit"):
+            Hybrid.load(tmp_path)
+
+
 def test_stages_that_do_not_fit_are_refused(model):
     with pytest.raises(BadInput, match="begins with Frames"):
         Hybrid(model.before[1:], model.program, model.after, 16000)

@@ -51,6 +51,10 @@ class Hybrid:
             raise BadInput("a hybrid's Program has one input and one output")
         if not self.before or not isinstance(self.before[0], Frames):
             raise BadInput("a hybrid begins with Frames")
+        if type(self.window) is not int or type(self.hop) is not int or not 1 <= self.hop <= self.window:
+            raise BadInput(
+                f"Frames: window {self.window} and hop {self.hop} must be samples, hop 1 to window"
+            )
         if not self.after or not isinstance(self.after[-1], OverlapAdd) or self.after[-1].hop != self.hop:
             raise BadInput(f"a hybrid ends with OverlapAdd, a hop of {self.hop} as Frames has it")
         known = {"samples"}
@@ -67,6 +71,20 @@ class Hybrid:
             raise BadInput(
                 f"a hop of {self.hop} samples at {self.rate} Hz is no step of {self.program.dt:g} s"
             )
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        """Send a silent frame through all stages; a stage of another size cannot take it."""
+        program, last = self.program, self.after[-1]
+        sent = np.zeros(program.populations[program.outputs[0]].shape, np.int32)
+        try:
+            host = Host(self)
+            events, values = host.before(np.zeros(self.hop, np.float32))
+            samples = host.after(sent, values)
+        except (ValueError, TypeError, IndexError) as error:
+            raise BadInput(f"the stages of a hybrid do not fit each other: {error}") from error
+        if events.shape != self.shape or samples.shape != (self.hop,) or len(last.weight) != self.window:  # type: ignore[attr-defined]
+            raise BadInput(f"the stages of a hybrid do not fit its Program, or a window of {self.window}")
 
     @property
     def hop(self) -> int:

@@ -60,6 +60,8 @@ def load(folder: Path) -> "Hybrid":
             for part in ("before", "after")
         )
         rate = int(said["rate"])
+    except NotADirectoryError as error:
+        raise BadInput(f"{folder}: is a file, not the folder of a hybrid model") from error
     except FileNotFoundError as error:
         raise BadInput(f"{folder}: no hybrid model in it, {Path(error.filename).name} is missing") from error
     except (
@@ -72,7 +74,11 @@ def load(folder: Path) -> "Hybrid":
         zlib.error,
     ) as error:
         raise BadInput(f"{folder}: a hybrid model, but damaged ({error!r})") from error
-    return Hybrid(before, Program.load(folder / CHIP), after, rate)
+    program = Program.load(folder / CHIP)
+    try:
+        return Hybrid(before, program, after, rate)
+    except BadInput as error:
+        raise BadInput(f"{folder}: {error}") from error
 
 
 def _written(stage: Stage, place: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
