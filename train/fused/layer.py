@@ -10,7 +10,7 @@ from .kernels import advance
 from .retreat import Retreat, arrays
 from .room import room
 from .surrogates import Surrogate
-from .threads import shared
+from .threads import gathering, shared
 
 
 class Form(NamedTuple):
@@ -153,6 +153,7 @@ class _Steps(torch.autograd.Function):
     """Returns spikes, membranes before a reset that acts at once, those after it if one does, and events."""
 
     @staticmethod
+    @gathering
     def forward(ctx, a_in, x, weight, bias, events, beta, threshold, alpha, weights, form, mask, only_events):
         batch, steps = (x if a_in is None else a_in).shape[:2]
         n = len(beta)
@@ -188,6 +189,7 @@ class _Steps(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
+    @gathering
     def backward(ctx, gs, *gms):  # pyright: ignore[reportIncompatibleMethodOverride]
         mem, after, syn, beta, threshold, alpha, weights, _, weight, _ = ctx.saved_tensors
         needs = ctx.needs_input_grad

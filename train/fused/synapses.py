@@ -5,6 +5,7 @@ from torch.nn import functional
 
 from .events import Events, found, product, turned
 from .room import room
+from .threads import gathering
 
 DENSE = 0.2  # share of entries from which a dense product is faster
 
@@ -13,6 +14,7 @@ class _Sparse(torch.autograd.Function):
     """x (rows, n_in) @ weight.T + bias, by the events of x."""
 
     @staticmethod
+    @gathering
     def forward(ctx, x, weight, bias, events):
         out = room((len(x), len(weight)), weight)
         out[:] = 0 if bias is None else bias
@@ -23,6 +25,7 @@ class _Sparse(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
+    @gathering
     def backward(ctx, g):  # pyright: ignore[reportIncompatibleMethodOverride]
         (weight,), g = ctx.saved_tensors, g.contiguous()
         x_wants, weight_wants, bias_wants, _ = ctx.needs_input_grad
@@ -61,6 +64,7 @@ def linear(
     return _Sparse.apply(x, weight, bias, events)  # type: ignore[return-value]
 
 
+@gathering
 def sparse(x: torch.Tensor, weight: torch.Tensor) -> Events | None:
     """Return the events of an input (rows, n_in) of weights, if it is mostly zeros."""
     return found(x.detach().contiguous().numpy(), weight.detach().numpy().dtype, DENSE)
