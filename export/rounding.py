@@ -125,11 +125,11 @@ def round_bias(p: Population, scale: np.ndarray | float) -> tuple[np.ndarray, np
 
 def on_grid(p: Population, bits: int) -> bool:
     """Whether S = 1 loses nothing."""
-    registers = [p.bias * UNIT, DECAY_ONE * (1 - p.alpha), DECAY_ONE * (1 - p.beta)]
+    registers = [p.bias * UNIT, np.ravel(p.first_u) * UNIT, np.ravel(p.jump) * UNIT]
     if p.threshold is not None:
         registers.append(p.threshold)
-    registers += [np.ravel(p.first_u) * UNIT, np.ravel(p.jump) * UNIT, DECAY_ONE * np.ravel(p.kept_e)]
-    if not all(_whole(r) for r in registers) or np.abs(p.bias).max(initial=0) * UNIT > BIAS_LIMIT:
+    decays = np.concatenate([1 - p.alpha, 1 - p.beta, np.ravel(p.kept_e), [1]]) * DECAY_ONE
+    if not all(map(_whole, [*registers, decays])) or np.abs(p.bias).max(initial=0) * UNIT > BIAS_LIMIT:
         return False
     mant, exp = round_bias(p, 1.0)
     exact_bias = np.array_equal(mant << exp, np.rint(p.bias * UNIT))
@@ -137,4 +137,6 @@ def on_grid(p: Population, bits: int) -> bool:
 
 
 def _whole(values: np.ndarray) -> bool:
-    return bool(np.all(np.abs(values - np.rint(values)) < 1e-6))
+    """Whether values are whole but for rounding; a little of something is not 0."""
+    within = 1e-6 * min(1, np.abs(values).max(initial=0))
+    return bool(np.all(np.abs(values - np.rint(values)) <= within))

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..simulate.errors import OutOfRange
 from ..simulate.ranges import RANGES, UNIT, V_MAX
+from ..simulate.synapses import weight_step
 from .calibration import Observed
 from .populations import Population
 from .rounding import BIAS_LIMIT, Scale, span
@@ -15,22 +16,24 @@ BLIND_VTH = 1 << 12  # threshold without calibration: 12 bits fine, 5 bits of ro
 
 
 def max_abs(p: Population, observed: Observed | None, bits: int, clip: float = 1.0) -> Scale:
-    """Return one S for all neurons, with the largest exponent that fits.
+    """Return one S for all neurons, with the largest exponent that fits, or as large as it may be.
 
     Raises
     ------
     OutOfRange
-        No exponent is small enough for threshold, bias or membrane.
+        Threshold, bias or membrane need a scale at which every weight would be 0.
     """
     limit = float(largest_scale(p, observed).min())
     largest = max((np.abs(w.stored).max(initial=0) for w in p.weights.values()), default=0)
     if not largest:
         return Scale(min(limit, float(UNIT)))
     value = _shifted(span(bits) / (clip * largest), limit)
-    if value is None:
+    if value is None:  # the weights stay below the largest integer
+        value = limit
+    if np.ldexp(value * largest, -RANGES["weight_exp"][0]) < weight_step(bits):
         raise OutOfRange(
             f"'{p.name}': threshold, bias or membrane need a scale below {limit:.3g}, which the weights "
-            f"of up to {largest:.3g} cannot have; scale the layer's weights and threshold together"
+            f"of up to {largest:.3g} would lose; scale the layer's weights and threshold together"
         )
     return Scale(value, clip)
 

@@ -109,7 +109,7 @@ def test_a_graph_on_the_grid_keeps_its_integers(seed):
     assert np.array_equal(ours.output, theirs.output) and ours.counts.total("spikes_out") > 100
 
 
-@pytest.mark.parametrize("factor", [0.25, 8.0])
+@pytest.mark.parametrize("factor", [2.0**-30, 0.25, 8.0])
 def test_scaling_weights_and_threshold_together_changes_nothing(factor):
     plain = export.quantize(network(3), spikes())
     scaled = export.quantize(network(3, scale=factor), spikes())
@@ -164,6 +164,32 @@ def test_all_zero_weights_are_legal():
     graph.nodes["w_b"].weight[:] = 0
     program = export.quantize(graph, spikes())
     assert not program.incoming("b")[0].weights.any() and run(program, spikes()).output.shape == (8, 50, 3)
+
+
+def readout(weight: float) -> nir.NIRGraph:
+    """A leak-free readout alone, of one event and one weight."""
+    nodes = {
+        "in": nir.Input({"input": np.array([1])}),
+        "w": nir.Linear(np.array([[weight]])),
+        "n": nir.LI(tau=np.array([1e-3]), r=np.ones(1), v_leak=np.zeros(1)),
+        "out": nir.Output({"output": np.array([1])}),
+    }
+    graph = nir.NIRGraph(nodes, [("in", "w"), ("w", "n"), ("n", "out")], type_check=False)
+    graph.metadata = {"dt": 1e-3}
+    return graph
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_small_weights_without_a_threshold_are_not_taken_for_zeros(bits):
+    program = export.quantize(readout(-1e-6), np.ones((1, 3, 1), int), weight_bits=bits)
+    assert program.connections[0].weights[0, 0] < 0
+
+
+def test_weights_that_the_membrane_keeps_small_are_below_the_largest_integer():
+    x = np.full((1, 3, 1), 30_000)
+    connection = export.quantize(readout(0.7), x).connections[0]
+    # 30,000 events leave room for 32767 / 2 / 30,000 = 140 * 2^-8, where 254 * 2^-8 would not fit
+    assert (connection.weights.tolist(), connection.weight_exp) == ([[140]], -8)
 
 
 def test_linear_nodes_and_gains_are_folded():
