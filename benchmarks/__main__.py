@@ -64,6 +64,8 @@ MEASURED_BY = {
     "digits.train_minutes": "digits.accuracy",
     "train.bit_true_vs_float": "training.bit_true_vs_float",
     "train.vs_products": "train.vs_snntorch",
+    "whale-1d": "whale",
+    "whale-2d": "whale",
     "digits.bit_true": "training.accuracy",
     "digits.bit_true_lost": "training.accuracy",
     "digits.bit_true_mismatches": "training.accuracy",
