@@ -169,7 +169,7 @@ class RecipeLearner(Speaking):
         x = self.x[chosen].float()
         if self.recipe.vary is not None:
             x = self.recipe.vary(x, self.generator, self.options)
-        loss = self.recipe.loss(self.run(x), self.y[chosen])
+        loss = self.recipe.loss(self.options.gain * self.run(x), self.y[chosen])
         if not torch.isfinite(loss):
             raise BadInput(
                 f"{self.recipe.name}: the loss is {loss.item()} in epoch {self.current_epoch + 1}, batch "

@@ -36,6 +36,9 @@ class Options(BaseModel):
         last steps (`average` of it is kept in each).
     clip : float or None
         Largest norm of the gradient.
+    gain : float
+        What the spiking network's output is multiplied with before the loss: a mean over steps of few
+        spikes is small, and learns slowly as it is.
     fused : bool
         All steps of a layer at once where a network allows; else step by step.
     threads : int
@@ -58,6 +61,7 @@ class Options(BaseModel):
     keep: Literal["best", "last", "average"] = "best"
     average: float = Field(0.99, ge=0, lt=1)
     clip: float | None = Field(None, gt=0)
+    gain: float = Field(1.0, gt=0)
     fused: bool = True
     threads: int = Field(1, ge=1)
     skip_bad: bool = False

@@ -242,6 +242,7 @@ def _baseline(recipe, options, splits, seed, folder, progress, say) -> float | N
         return None
     say("train: the conventional network of the same shape")
     torch.manual_seed(seed)
+    options = options.model_copy(update={"gain": 1.0})
     net = learn(recipe, recipe.ann(options), options, splits.train, splits.valid, seed, folder, progress)
     return recipe.score(outputs(net, splits.test.x), splits.test.y)
 

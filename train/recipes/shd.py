@@ -47,6 +47,7 @@ class HeardOptions(Options):
     learning_rate: float = Field(2e-3, gt=0)
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
     keep: Literal["best", "last", "average"] = "average"
+    gain: float = Field(10.0, gt=0)
     hidden: int = Field(192, ge=1)
     beta: float = Field(0.98, ge=0, le=1)
     dropout: float = Field(0.2, ge=0, lt=1)
@@ -130,6 +131,7 @@ def ssc_on_chip(net: nn.Module, x: np.ndarray) -> OnChip:
 
 
 PUBLISHED = {
+    "gain": 1.0,
     "dropout": 0.5,
     "learning_rate": 1e-3,
     "schedule": "plateau",
@@ -151,7 +153,7 @@ SHD = Recipe(
     variants={
         "published": {**PUBLISHED, "hidden": 873},
         "refractory": {"refractory": 2},
-        "fsdd": {"hidden": 873, "epochs": 30},
+        "fsdd": {"hidden": 873, "epochs": 20},
     },
 )
 SSC = Recipe(
