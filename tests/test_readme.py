@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def between(mark: str) -> str:
-    return README.split(f"<!-- {mark} -->")[1].split(f"<!-- /{mark} -->")[0].strip()
+def between(mark: str, text: str = README) -> str:
+    return text.split(f"<!-- {mark} -->")[1].split(f"<!-- /{mark} -->")[0].strip()
 
 
 def rows(table: str) -> list[list[str]]:
@@ -64,6 +64,16 @@ def test_its_figures_are_the_measured_ones():
     assert len(shown) >= 8
     for name, value, *_ in shown:
         assert float(value) == measured[name.strip("`")]["value"], name
+
+
+def test_the_figures_of_recipes_are_the_measured_ones():
+    measured = {e["name"]: e["value"] for e in json.loads((ROOT / "benchmarks" / "results.json").read_text())}
+    shown = rows(between("figures", (ROOT / "docs" / "recipes.md").read_text()))
+    assert len(shown) >= 7
+    for name, _, *values in shown:
+        for end, value in zip(("float", "fixed", "bit_true", "ann"), values, strict=True):
+            figure = f"{name.strip('`')}.{end}"
+            assert measured.get(figure) == (float(value) if value else None), figure
 
 
 def test_every_figure_belongs_to_a_benchmark():
