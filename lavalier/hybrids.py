@@ -1,4 +1,4 @@
-"""A hybrid model on one recording: its sound, what its parts did, and the reference beside its chip part."""
+"""A hybrid model on one recording: its sound or labels, what its parts did, and the reference beside them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import soundfile
 
+from lavalier.labels_out import Decision, gives_labels, opened_labels
 from lavalier.simulate import Hybrid, compare, reference
 from lavalier.simulate.errors import BadInput, Mismatch
 from lavalier.simulate.files import atomic
@@ -29,7 +30,7 @@ def run_hybrid(
     check : bool
         Whether to run the reference too.
     out : path, optional
-        A wav file to write.
+        A wav file to write; a csv of labels.
     engine : str
         What it is called.
 
@@ -46,7 +47,11 @@ def run_hybrid(
     names = tuple(model.program.populations)
     x = _sound(recording, model.rate)[None]
     trace = runner(model, x, names)
-    if out is not None:
+    decisions: list[Decision] = []
+    if gives_labels(model):
+        with opened_labels(None if out is None else str(out), model, decisions.append) as sink:
+            sink(trace.output[0])
+    elif out is not None:
         with atomic(out) as temporary:
             soundfile.write(temporary, trace.output[0], model.rate, subtype="FLOAT", format="WAV")
     checked = None
@@ -58,8 +63,12 @@ def run_hybrid(
         checked = f"{engine} = reference: yes, {found.values:,} values of u, v, spikes and output"
     said = account(model, trace)
     head = f"{recording}: {x.shape[1] / model.rate:.2f} s, {engine}\n"
-    text = head + to_text(said) + (f"{checked}\n" if checked else "")
-    return {"recording": str(recording), "engine": engine, "check": checked, **said}, text
+    text = head + "".join(f"{decision}\n" for decision in decisions)
+    text += to_text(said) + (f"{checked}\n" if checked else "")
+    plain = {"recording": str(recording), "engine": engine, "check": checked, **said}
+    if gives_labels(model):
+        plain["decisions"] = [decision._asdict() for decision in decisions]
+    return plain, text
 
 
 def _sound(path: Path, rate: int):

@@ -151,7 +151,7 @@ def stream_sound(
     pieces : of (samples, rate)
         Another rate than the model's is resampled on the way; it may change.
     sink : callable (samples)
-        Gets samples at the model's rate.
+        Gets samples at the model's rate, or the labels of frames.
     progress : callable (Streamed)
         Called after every piece.
     """

@@ -32,8 +32,8 @@ def run(
     Returns
     -------
     Trace
-        Of a graph: floats, without counts. Of a Program: integers, with counts. Of a Hybrid: sound as output,
-        the rest as of its Program.
+        Of a graph: floats, without counts. Of a Program: integers, with counts. Of a Hybrid: sound, or
+        labels, as output; the rest as of its Program.
 
     Raises
     ------

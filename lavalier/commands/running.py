@@ -122,13 +122,14 @@ def stream(
         ),
     ] = None,
     out: Annotated[
-        str | None, typer.Option("--out", help="A wav file, or device[:NAME]; default nowhere.")
+        str | None, typer.Option("--out", help="A wav file, or device[:NAME]; of labels a csv.")
     ] = None,
     stall: Annotated[float, typer.Option(min=0.01, help="Seconds without sound before giving up.")] = 5,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Enhance sound as it comes, frame by frame: file, pipe or microphone in, file or speaker out."""
+    """Send sound through a model as it comes, frame by frame: sound out, or a line for each label."""
+    from lavalier.labels_out import Decision, gives_labels, opened_labels
     from lavalier.simulate import Hybrid
     from lavalier.sound_in import is_device, opened_source
     from lavalier.sound_out import opened_sink
@@ -137,9 +138,19 @@ def stream(
     refuse_existing(None if out is None or is_device(out) else Path(out), force)
     hybrid = Hybrid.load(model)
     pieces = opened_source(sources or ["device"], hybrid.rate, stall)
-    with opened_sink(out, hybrid.rate) as sink:
+    decisions: list[Decision] = []
+    if gives_labels(hybrid):
+        opened = opened_labels(out, hybrid, decisions.append if as_json else partial(print, flush=True))
+    else:
+        opened = opened_sink(out, hybrid.rate)
+    with opened as sink:
         done = stream_sound(hybrid, pieces, sink, Ticker(say))
-    show(done.to_json() if as_json else done.to_text())
+    if not gives_labels(hybrid):
+        show(done.to_json() if as_json else done.to_text())
+    elif as_json:
+        show({**done.to_json(), "decisions": [decision._asdict() for decision in decisions]})
+    else:
+        say(done.to_text().rstrip())  # beside the labels, which go on to whoever reads them
     if done.stopped:
         kept = f"; the {done.heard.samples / hybrid.rate:.1f} s before are in {out}" if out else ""
         raise type(done.stopped)(f"{done.stopped}{kept}")

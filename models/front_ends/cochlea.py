@@ -88,7 +88,7 @@ def mel_frames(samples: np.ndarray, rate: int) -> np.ndarray:
     frames = frames.astype(np.float32)  # events have ten bits
     parts = [frames[i : i + FRAMES_AT_ONCE] for i in range(0, len(frames), FRAMES_AT_ONCE)]
     spectra = (np.abs(np.asarray(rfft(part, rate // 2))) for part in parts)
-    return np.concatenate([SCALE * (_filters(rate) @ spectrum.T).T for spectrum in spectra])
+    return np.concatenate([SCALE * (mel_bands(rate) @ spectrum.T).T for spectrum in spectra])
 
 
 def normalized(mel: np.ndarray) -> np.ndarray:
@@ -123,8 +123,8 @@ def lateral_inhibition() -> np.ndarray:
 
 
 @cache
-def _filters(rate: int) -> csr_array:
-    """The mel filters; few of their entries are not 0."""
+def mel_bands(rate: int) -> csr_array:
+    """Return the mel filters, (256, rate // 4 + 1) float32; few of their entries are not 0."""
     filters = mel_filters(N_MELS, rate // 4 + 1, rate, 0.0, min(HIGHEST_HZ, rate / 2))
     return csr_array(filters.T.astype(np.float32))
 

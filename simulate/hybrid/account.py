@@ -53,15 +53,16 @@ def account(hybrid: Hybrid, trace: Trace | None = None) -> dict[str, Any]:
 
 
 def latency(hybrid: Hybrid) -> dict[str, float]:
-    """Return how late sound comes out, seconds.
+    """Return how late sound or a label comes out, seconds.
 
-    The algorithm waits for a window. A chip that takes a step for each synapse passed adds `pipeline_steps`:
-    frames, if it takes a step a frame, and the host then holds what it masks by as many; or none but the time
-    to compute, if it takes `substeps_for_none` steps within a frame, each population acting in one of them.
-    Both give the same integers: the only loops are within a population.
+    The algorithm waits for a window; a label also for the steps that it is about. A chip that takes a step
+    for each synapse passed adds `pipeline_steps`: frames, if it takes a step a frame, and the host then holds
+    what it masks by as many; or none but the time to compute, if it takes `substeps_for_none` steps within a
+    frame, each population acting in one of them. Both give the same integers: the only loops are within a
+    population.
     """
     steps, dt = hybrid.program.latency, hybrid.hop / hybrid.rate
-    window = hybrid.window / hybrid.rate
+    window = hybrid.waits / hybrid.rate
     return {
         "algorithmic_s": window,
         "pipeline_steps": steps,
@@ -108,8 +109,8 @@ def _measured(hybrid: Hybrid, trace: Trace, host_per_s: float) -> dict[str, Any]
     program = hybrid.program
     late = latency(hybrid)
     proxy = ndns_metrics(program, trace, late["algorithmic_s"], host_per_s)
-    seconds = next(iter(trace.outputs.values())).shape[1] / hybrid.rate
-    batch = len(next(iter(trace.outputs.values())))
+    batch, given = trace.output.shape
+    seconds = given / hybrid.end.size * hybrid.hop / hybrid.rate
     sent = sum(int(trace.counts.spikes_out[name].sum()) for name in program.outputs)
     first = {c.target for c in program.connections if c.source in program.inputs}
     frames = seconds * batch * hybrid.rate / hybrid.hop

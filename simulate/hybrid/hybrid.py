@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import BadInput
 from ..program import Program
 from ..trace import Trace
-from .stages import Frames, OverlapAdd, Stage
+from .stages import End, Frames, Stage
 
 Chip = Callable[[np.ndarray, Iterable[str]], Trace]  # events (batch, steps, n), what to record
 
@@ -30,7 +30,7 @@ class Hybrid:
     program : Program
         A step is a frame.
     after : stages
-        The first takes what the Program sends, "sent"; the last returns samples.
+        The first takes what the Program sends, "sent"; the last returns samples, or labels.
     rate : int, samples a second
 
     Raises
@@ -51,12 +51,17 @@ class Hybrid:
             raise BadInput("a hybrid's Program has one input and one output")
         if not self.before or not isinstance(self.before[0], Frames):
             raise BadInput("a hybrid begins with Frames")
+        if not self.after or not isinstance(self.after[-1], End):
+            raise BadInput("a hybrid ends with OverlapAdd or Decide")
         if type(self.window) is not int or type(self.hop) is not int or not 1 <= self.hop <= self.window:
             raise BadInput(
                 f"Frames: window {self.window} and hop {self.hop} must be samples, hop 1 to window"
             )
-        if not self.after or not isinstance(self.after[-1], OverlapAdd) or self.after[-1].hop != self.hop:
-            raise BadInput(f"a hybrid ends with OverlapAdd, a hop of {self.hop} as Frames has it")
+        if not self.end.fits(self._frames):
+            raise BadInput(
+                "the stages of a hybrid do not fit each other: OverlapAdd must have a window of "
+                f"{self.window} and a hop of {self.hop}, as Frames has them"
+            )
         known = {"samples"}
         for stage in (*self.before, None, *self.after):
             known |= {"sent"} if stage is None else set()
@@ -75,30 +80,48 @@ class Hybrid:
 
     def _check_shapes(self) -> None:
         """Send a silent frame through all stages; a stage of another size cannot take it."""
-        program, last = self.program, self.after[-1]
+        program = self.program
         sent = np.zeros(program.populations[program.outputs[0]].shape, np.int32)
         try:
             host = Host(self)
             events, values = host.before(np.zeros(self.hop, np.float32))
-            samples = host.after(sent, values)
-        except (ValueError, TypeError, IndexError) as error:
+            given = host.after(sent, values)
+        except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
             raise BadInput(f"the stages of a hybrid do not fit each other: {error}") from error
-        if events.shape != self.shape or samples.shape != (self.hop,) or len(last.weight) != self.window:  # type: ignore[attr-defined]
+        if events.shape != self.shape or given.shape != (self.end.size,):
             raise BadInput(f"the stages of a hybrid do not fit its Program, or a window of {self.window}")
+
+    @property
+    def _frames(self) -> Frames:
+        first = self.before[0]
+        assert isinstance(first, Frames)
+        return first
+
+    @property
+    def end(self) -> End:
+        """The stage that gives samples, or labels."""
+        last = self.after[-1]
+        assert isinstance(last, End)
+        return last
 
     @property
     def hop(self) -> int:
         """Samples of a frame that are new."""
-        first = self.before[0]
-        assert isinstance(first, Frames)
-        return first.hop
+        return self._frames.hop
 
     @property
     def window(self) -> int:
         """Samples of a frame."""
-        first = self.before[0]
-        assert isinstance(first, Frames)
-        return first.window
+        return self._frames.window
+
+    @property
+    def waits(self) -> int:
+        """Samples that the algorithm has to hear before it is done with one."""
+        return self.end.waits(self._frames)
+
+    def given(self, samples: int) -> int:
+        """How many values come of so many samples: as many, or one for each hop, begun ones too."""
+        return -(-samples * self.end.size // self.hop)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -120,7 +143,8 @@ class Hybrid:
         Returns
         -------
         Trace
-            Output: float32 (batch, n); the rest is the chip's, a step for each frame.
+            Output: float32 (batch, n), or labels, int32 (batch, frames), -1 where none is due; the rest is
+            the chip's, a step for each frame.
 
         Raises
         ------
@@ -129,7 +153,8 @@ class Hybrid:
         """
         x = check_samples(x)
         hosts = [Host(self) for _ in x]
-        padded = np.pad(x, ((0, 0), (0, -x.shape[1] % self.hop + self.window - self.hop)))
+        late, n = self.end.late, x.shape[1]
+        padded = np.pad(x, ((0, 0), (0, late + -(n + late) % self.hop)))
         hops = padded.reshape(len(x), -1, self.hop)
         events, held = np.empty((*hops.shape[:2], *self.shape), np.int32), []
         for b, host in enumerate(hosts):
@@ -137,14 +162,13 @@ class Hybrid:
                 events[b, t], values = host.before(samples)
                 held.append(values)
         trace = chip(events, record)
-        output = np.empty(padded.shape, np.float32)
-        rows = output.reshape(hops.shape)
+        rows = np.empty((*hops.shape[:2], self.end.size), self.end.dtype)
         values = iter(held)
         for b, host in enumerate(hosts):
             for t in range(hops.shape[1]):
                 rows[b, t] = host.after(trace.output[b, t], next(values))
-        late = self.window - self.hop
-        return Trace(output[:, late : late + x.shape[1]], trace.spikes, trace.u, trace.v, trace.counts)
+        output = rows.reshape(len(x), -1)[:, late : late + self.given(n)]
+        return Trace(output, trace.spikes, trace.u, trace.v, trace.counts)
 
     def save(self, folder: str | Path) -> None:
         """Write as a folder: `chip.nir`, and the host part in `host.json` and `host.npz`."""
@@ -180,15 +204,15 @@ class Host:
         values = {"samples": samples}
         for stage, kept in self._before:
             values[stage.writes] = written = stage.step(kept, *(values[name] for name in stage.reads))
-        events = self._entry.encode(written)  # type: ignore[possibly-undefined]
+        events = self._entry.encode(written.reshape(self._entry.shape))  # type: ignore[possibly-undefined]
         return events, {name: values[name] for name in self._later & values.keys()}
 
     def after(self, sent: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
-        """Take what the chip sent in this step; return a hop of samples."""
+        """Take what the chip sent in this step; return a hop of samples, or a label."""
         values = values | {"sent": sent}
         for stage, kept in self._after:
-            values[stage.writes] = stage.step(kept, *(values[name] for name in stage.reads))
-        return values["samples"]
+            values[stage.writes] = given = stage.step(kept, *(values[name] for name in stage.reads))
+        return given  # type: ignore[possibly-undefined]
 
 
 def check_samples(x: Any) -> np.ndarray:

@@ -12,13 +12,17 @@ import numpy as np
 from ..errors import BadInput
 from ..files import atomic, write_json
 from ..program import Program
-from .stages import STAGES, Stage
+from .hearing import Bands, Counts, Decide, Rectified, Spectrum, UnitRange
+from .stages import Dequantize, Filters, Frames, Mask, OverlapAdd, Stage, UnitVariance
 
 if TYPE_CHECKING:
     from .hybrid import Hybrid
 
 CHIP, HOST, ARRAYS = "chip.nir", "host.json", "host.npz"
 VERSION = 1
+SOUND = (Frames, Filters, UnitVariance, Dequantize, Mask, OverlapAdd)
+HEARING = (Spectrum, Bands, UnitRange, Rectified, Counts, Decide)
+STAGES: dict[str, type[Stage]] = {kind.__name__: kind for kind in (*SOUND, *HEARING)}
 
 
 def is_hybrid(path: Path) -> bool:
@@ -41,7 +45,7 @@ def save(hybrid: "Hybrid", folder: Path) -> None:
         ]
     hybrid.program.save(folder / CHIP)
     with atomic(folder / ARRAYS) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     write_json(folder / HOST, {"lavalier_hybrid": VERSION, "rate": hybrid.rate, **parts})
 
 
@@ -52,7 +56,7 @@ def load(folder: Path) -> "Hybrid":
     try:
         said = json.loads((folder / HOST).read_text())
         if said.get("lavalier_hybrid") != VERSION:
-            raise BadInput(f"{folder / HOST}: format {said.get('lavalier_hybrid')}; this reads {VERSION}")
+            raise BadInput(f"{HOST}: format {said.get('lavalier_hybrid')}; this reads {VERSION}")
         with np.load(folder / ARRAYS, allow_pickle=False) as held:
             arrays = dict(held)
         before, after = (
@@ -60,6 +64,8 @@ def load(folder: Path) -> "Hybrid":
             for part in ("before", "after")
         )
         rate = int(said["rate"])
+    except BadInput as error:
+        raise BadInput(f"{folder}: {error}") from error
     except NotADirectoryError as error:
         raise BadInput(f"{folder}: is a file, not the folder of a hybrid model") from error
     except FileNotFoundError as error:
@@ -70,6 +76,7 @@ def load(folder: Path) -> "Hybrid":
         TypeError,
         ValueError,
         AttributeError,
+        OverflowError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:

@@ -1,6 +1,7 @@
 """What a host computes before and after a chip: one frame at a time, the same in a batch and on a stream.
 
-Adding a stage: a class here, in `STAGES`. Its fields are numbers and float arrays; a file holds them by name.
+Adding a stage: a class here or in `hearing.py`, and in `STAGES` of `hybrid_file.py`. Its fields are numbers,
+names and float arrays; a file holds them by name.
 """
 
 from dataclasses import dataclass, fields
@@ -83,6 +84,36 @@ class Frames(Stage):
     def operations(self) -> int:
         """None."""
         return 0
+
+
+class End(Stage):
+    """The last stage: what a Hybrid gives for each hop.
+
+    Attributes
+    ----------
+    dtype : type
+        Of the values that it gives.
+    """
+
+    dtype: ClassVar[Any]
+
+    @property
+    def size(self) -> int:
+        """Values for a hop."""
+        raise NotImplementedError
+
+    @property
+    def late(self) -> int:
+        """Values before the first that belongs to the sound."""
+        raise NotImplementedError
+
+    def fits(self, frames: Frames) -> bool:
+        """Whether it takes frames of this window and hop."""
+        raise NotImplementedError
+
+    def waits(self, frames: Frames) -> int:
+        """Samples that have to be heard before one is done with."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +229,7 @@ class Mask(Stage):
 
 
 @dataclass(frozen=True, eq=False)
-class OverlapAdd(Stage):
+class OverlapAdd(End):
     """A window of sound for each frame, added to the rest of the one before; a hop is finished.
 
     Parameters
@@ -217,6 +248,25 @@ class OverlapAdd(Stage):
     reads = ("masked",)
     writes = "samples"
     why = "dense and real-valued: decoding, by the rules of N-DNS"
+    dtype = np.float32
+
+    @property
+    def size(self) -> int:
+        """A hop."""
+        return self.hop
+
+    @property
+    def late(self) -> int:
+        """What the first frame holds of the time before the sound."""
+        return len(self.weight) - self.hop
+
+    def fits(self, frames: Frames) -> bool:
+        """Its own window and hop."""
+        return self.hop == frames.hop and np.shape(self.weight)[:1] == (frames.window,)
+
+    def waits(self, frames: Frames) -> int:
+        """A window."""
+        return frames.window
 
     def start(self) -> Frame:
         """Return silence."""
@@ -234,8 +284,3 @@ class OverlapAdd(Stage):
     def operations(self) -> int:
         """One for each weight, and each sample that is added."""
         return self.weight.size + len(self.weight)
-
-
-STAGES: dict[str, type[Stage]] = {
-    kind.__name__: kind for kind in (Frames, Filters, UnitVariance, Dequantize, Mask, OverlapAdd)
-}

@@ -28,10 +28,11 @@ class Stream:
         self._session = Session(hybrid.program, batch=1)
         self._host = Host(hybrid)
         self._waiting = np.zeros(0, np.float32)
-        self._late = hybrid.window - hybrid.hop  # samples before the first that was given
+        self._late = hybrid.end.late  # values before the first that belongs to the sound
+        self._heard = self._given = 0
 
     def run(self, samples: np.ndarray) -> np.ndarray:
-        """Take the next samples; return those that are finished.
+        """Take the next samples; return those that are finished, or a label for each frame that is.
 
         Parameters
         ----------
@@ -40,19 +41,21 @@ class Stream:
 
         Returns
         -------
-        float32 (m,)
-            In all calls and `finish` together, as many as were given.
+        float32 (m,), or int32
+            In all calls and `finish` together, `Hybrid.given` of the samples. A label is -1 where none is
+            due.
         """
         samples = check_samples(samples[None])[0] if len(samples) else samples
+        self._heard += len(samples)
         waiting = np.concatenate([self._waiting, samples]).astype(np.float32)
         hop = self._hybrid.hop
         whole = len(waiting) // hop * hop
         done = [self.step(waiting[i : i + hop]) for i in range(0, whole, hop)]
         self._waiting = waiting[whole:]
-        return self._in_time(np.concatenate([np.zeros(0, np.float32), *done]))
+        return self._in_time(np.concatenate([np.zeros(0, self._hybrid.end.dtype), *done]))
 
     def step(self, samples: np.ndarray) -> np.ndarray:
-        """Take one hop; return one, the first of which is what was before the stream."""
+        """Take one hop; return what comes of it, at first what was before the stream."""
         begun = time.perf_counter()
         events, values = self._host.before(samples)
         sent = self._session.run(events[None, None]).output
@@ -61,14 +64,14 @@ class Stream:
         return done
 
     def finish(self) -> np.ndarray:
-        """Return the rest, as if silence followed; float32 (m,)."""
-        hop, left = self._hybrid.hop, len(self._waiting)
-        late = self._hybrid.window - hop
-        more = np.zeros(-left % hop + late, np.float32)
-        rest = self.run(more)
-        return rest[: len(rest) - (len(more) - late)]
+        """Return the rest, as if silence followed; (m,)."""
+        owed = self._hybrid.given(self._heard) - self._given
+        late = self._hybrid.end.late
+        silence = np.zeros(late + -(len(self._waiting) + late) % self._hybrid.hop, np.float32)
+        return self.run(silence)[:owed]
 
     def _in_time(self, done: np.ndarray) -> np.ndarray:
         dropped = min(self._late, len(done))
         self._late -= dropped
+        self._given += len(done) - dropped
         return done[dropped:]

@@ -7,16 +7,21 @@ import numpy as np
 from pydantic import Field
 from torch import nn
 
+from ...export.hearing import hearing
 from ...models.cochlea import CochleaNet
 from ...models.flute import FrameMLP
 from ...models.front_ends.cochlea import EVENTS_PER_UNIT, HOP_S, N_CHANNELS, cochlea_events
 from ...simulate.errors import Unsupported
+from ...simulate.hybrid.hearing import Decide
+from ...simulate.hybrid.hybrid import Hybrid
+from ...simulate.program import Program
 from ..data.nsynth import SAMPLE_RATE
 from ..note_sets import note_splits
 from .flute import accuracy, decide_score, loss
 from .recipe import OnChip, Options, Recipe, Splits
 
 SKIPPED_S = 0.2  # of the attack
+LABELS = ("no real flute", "real flute")
 
 
 class CochleaOptions(Options):
@@ -84,6 +89,12 @@ def network(options: CochleaOptions) -> nn.Module:
     return CochleaNet(options.layer)
 
 
+def hybrid(program: Program, options: CochleaOptions) -> Hybrid:
+    """Return the model that says what it hears: the mode over a note's length, twice in that time."""
+    window = round(options.seconds / HOP_S)
+    return hearing(program, Decide(1, LABELS, window, window // 2, 0.5), options.lateral)
+
+
 RECIPE = Recipe(
     name="cochlea",
     summary="a real flute at any loudness: 2 ms mel, lateral inhibition, beta 0.850854, 320-32-1",
@@ -97,5 +108,6 @@ RECIPE = Recipe(
     ann=lambda options: FrameMLP(N_CHANNELS, 1 / EVENTS_PER_UNIT),
     on_chip=on_chip,
     dt_s=lambda options: HOP_S,
+    hybrid=hybrid,
     variants={"synaptic": {"layer": "synaptic"}, "in-noise": {"noisy": 0.7}},
 )

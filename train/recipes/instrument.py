@@ -9,8 +9,12 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
+from ...export.hearing import hearing
 from ...models.front_ends.cochlea import HOP_S, cochlea_events
 from ...models.instrument import InstrumentNet
+from ...simulate.hybrid.hearing import Decide
+from ...simulate.hybrid.hybrid import Hybrid
+from ...simulate.program import Program
 from ..data.nsynth import SAMPLE_RATE, SPLITS
 from ..generate.din import DIN, mixed
 from ..generate.notes import FAMILIES, SOURCES
@@ -142,6 +146,12 @@ def network(options: InstrumentOptions) -> nn.Module:
     return InstrumentNet(options.hidden, options.readout, options.beta_theta, options.beta_tau)
 
 
+def hybrid(program: Program, options: InstrumentOptions) -> Hybrid:
+    """Return the model that says in which half seconds it hears the instrument, as `heard`."""
+    sought = f"{options.source} {options.family}"
+    return hearing(program, Decide(1, (f"no {sought}", sought), WINDOW, STRIDE))
+
+
 RECIPE = Recipe(
     name="instrument",
     summary="where in a noisy piece one instrument sounds: cochlea, convolution, goldilocks, traces, hold",
@@ -152,5 +162,6 @@ RECIPE = Recipe(
     loss=loss,
     score=window_accuracy,
     dt_s=lambda options: HOP_S,
+    hybrid=hybrid,
     variants={"published": PUBLISHED},
 )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from ...simulate.hybrid.hybrid import Hybrid
+    from ...simulate.program import Program
+
 
 class Options(BaseModel):
     """What may be changed of every recipe; a recipe adds its own (sizes, beta, steps, ...).
@@ -228,6 +231,8 @@ class Recipe(System):
         Draws a variant of a batch of training data.
     dt_s : (options) -> float
         Seconds that a step stands for.
+    hybrid : (program, options) -> Hybrid, or None
+        The model from sound to labels, for `lavalier stream`.
     """
 
     splits: Callable[[Path | None, int, Any], Splits]
@@ -239,3 +244,4 @@ class Recipe(System):
     ann: Callable[[Any], nn.Module] | None = None
     on_chip: Callable[[nn.Module, np.ndarray], OnChip] = whole_network
     vary: Callable[[torch.Tensor, torch.Generator, Any], torch.Tensor] | None = None
+    hybrid: Callable[[Program, Any], Hybrid] | None = None

@@ -44,6 +44,7 @@ WRITES = (
     "card.json",
     "metrics.json",
     "checkpoints",
+    "model",
     *FOLDERS,
 )
 Lava = Callable[[Program, np.ndarray, tuple[str, ...]], Trace]
@@ -86,7 +87,8 @@ def train_recipe(
         What is trained.
     out : path
         Gets `net.pt` (state_dict), `graph.nir`, `program.nir`, `card.json`, `metrics.json`, `settings.json`,
-        `checkpoints/`, and `traces/` and `audio/` of a few samples.
+        `checkpoints/`, and `traces/` and `audio/` of a few samples; `model/` (a Hybrid, from sound to
+        labels) of a recipe that has one.
     data : path, optional
         Recordings in the recipe's official layout; generated where it is not given.
     seed : int, 0 or more
@@ -149,6 +151,8 @@ def train_recipe(
         say(f"train: {options.bit_true_epochs} epochs in the chip's integers")
         tuned = bit_true(deployed, splits.train, options, seed, out / "checkpoints" / "bit_true", progress)
         tuned.save(out / "bit_true.nir")
+    if recipe.hybrid is not None:
+        recipe.hybrid(tuned or program, options).save(out / "model")
     metrics = {
         "recipe": recipe.name,
         "metric": recipe.metric,

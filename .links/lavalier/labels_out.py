@@ -1,0 +1,1 @@
+../../lavalier/labels_out.py
