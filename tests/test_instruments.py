@@ -250,6 +250,7 @@ def test_one_command_reaches_lava(name, tmp_path):
     metrics = train_recipe(recipe, tmp_path / "run", options=options, lava=lava, progress=False)
     assert 0 <= metrics["fixed"] <= 1 and metrics["lava_mismatches"] in (0, None)
     assert report(tmp_path / "run").to_json()["title"] == name
+    assert (tmp_path / "run" / "model").is_dir() == (name in ("cochlea", "instrument"))
 
 
 def test_the_layer_as_it_ran_is_refused_by_name():

@@ -35,7 +35,7 @@ def labels_of(stage: Decide, steps) -> list[int]:
 def test_decisions_by_hand():
     spikes = [1, 1, 0, 0, 1, 1, 1, 0]
     assert labels_of(Decide(1, ("no", "yes"), 4, 2, 0.5), spikes) == [-1, -1, -1, 0, -1, 0, -1, 1]
-    assert labels_of(Decide(1, ("no", "yes"), 2, 3, 0.5), spikes) == [-1, 1, -1, -1, 1, -1, -1, 0]
+    assert labels_of(Decide(1, ("no", "yes"), 2, 3, 0.5), spikes) == [-1, 1, -1, -1, 0, -1, -1, 0]
     assert labels_of(Decide(1, ("no", "yes"), 2, 1), [-3, 3, -2, 5]) == [-1, 0, 1, 1]
     several = [[1, 0, 1], [0, 2, 0], [0, 0, 3]]
     assert labels_of(Decide(3, ("a", "b", "c"), 2, 1), several) == [-1, 1, 2]
