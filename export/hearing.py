@@ -17,7 +17,8 @@ from ..models.front_ends.cochlea import (
     lateral_inhibition,
     mel_bands,
 )
-from ..simulate.hybrid.hearing import Bands, Counts, Decide, Rectified, Spectrum, UnitRange
+from ..simulate.hybrid.decide import Decide
+from ..simulate.hybrid.hearing import Bands, Counts, Rectified, Spectrum, UnitRange
 from ..simulate.hybrid.hybrid import Hybrid
 from ..simulate.hybrid.stages import Frames, Stage
 from ..simulate.program import Program

@@ -11,7 +11,7 @@ import numpy as np
 from lavalier.simulate import Hybrid
 from lavalier.simulate.errors import BadInput
 from lavalier.simulate.files import atomic
-from lavalier.simulate.hybrid.hearing import Decide
+from lavalier.simulate.hybrid.decide import Decide
 from lavalier.sound_in import is_device
 from lavalier.sound_out import Sink
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from lavalier.export.hearing import hearing
 from lavalier.simulate import LIF, Dense, Hybrid, Input, Program
-from lavalier.simulate.hybrid.hearing import Decide
+from lavalier.simulate.hybrid.decide import Decide
 
 
 def listener(window: int = 10, stride: int = 4, threshold: float = 0.5) -> Hybrid:

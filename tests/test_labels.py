@@ -17,7 +17,8 @@ from lavalier.models.readout import majority
 from lavalier.simulate import Hybrid, Stream, compare, reference, run
 from lavalier.simulate.errors import BadInput
 from lavalier.simulate.hybrid.account import account, latency
-from lavalier.simulate.hybrid.hearing import Bands, Counts, Decide, Rectified, Spectrum, UnitRange
+from lavalier.simulate.hybrid.decide import Decide
+from lavalier.simulate.hybrid.hearing import Bands, Counts, Rectified, Spectrum, UnitRange
 from lavalier.simulate.hybrid.stages import Frames
 from lavalier.train.recipes import load
 from lavalier.train.recipes.instrument import STRIDE, WINDOW, heard

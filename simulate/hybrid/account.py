@@ -111,12 +111,13 @@ def _measured(hybrid: Hybrid, trace: Trace, host_per_s: float) -> dict[str, Any]
     proxy = ndns_metrics(program, trace, late["algorithmic_s"], host_per_s)
     batch, given = trace.output.shape
     seconds = given / hybrid.end.size * hybrid.hop / hybrid.rate
-    sent = sum(int(trace.counts.spikes_out[name].sum()) for name in program.outputs)
     first = {c.target for c in program.connections if c.source in program.inputs}
     frames = seconds * batch * hybrid.rate / hybrid.hop
+    (out,) = program.outputs  # a membrane is read in every frame
+    sent = trace.counts.spikes_out[out].sum() if program.sends(out) else program.size(out) * frames
     return {
         "events_to_chip_per_frame": sum(int(trace.counts.spikes_in[name].sum()) for name in first) / frames,
-        "events_to_host_per_frame": sent / frames,
+        "events_to_host_per_frame": float(sent / frames),
         "host_operations_per_s": host_per_s,
         "host_share": host_per_s / proxy["P_proxy_with_host_ops_per_s"],
         "n_dns": proxy,

@@ -1,4 +1,4 @@
-"""Host stages: a frame of sound to events, and what a chip sends to labels."""
+"""Host stages that turn a frame of sound into events: spectrum, bands, range, matrix, whole numbers."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,10 +9,10 @@ from scipy.fft import rfft
 from scipy.sparse import csr_array
 
 from ..errors import BadInput
-from .stages import End, Frame, Frames, Stage
+from .fields import check_array, check_positive, check_whole
+from .stages import Frame, Stage
 
 MOST_BINS = 2**20  # of a spectrum
-MOST_STEPS = 10**6  # of a decision: they are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,8 @@ class Spectrum(Stage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_array(self, axes=1)
-        _check_whole(self, "n", MOST_BINS)
+        check_array(self, axes=1)
+        check_whole(self, "n", MOST_BINS)
         if self.n < len(self.weight):
             raise BadInput(f"Spectrum: n = {self.n} must be at least its window, {len(self.weight)}")
 
@@ -73,7 +73,7 @@ class Bands(Stage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_array(self, axes=2)
+        check_array(self, axes=2)
 
     @cached_property
     def _sparse(self) -> csr_array:
@@ -113,8 +113,8 @@ class UnitRange(Stage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "n", MOST_BINS)
-        _check_positive(self, "smallest")
+        check_whole(self, "n", MOST_BINS)
+        check_positive(self, "smallest")
 
     def step(self, kept: None, *values: Frame) -> Frame:
         """Divide."""
@@ -145,7 +145,7 @@ class Rectified(Stage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_array(self, axes=2)
+        check_array(self, axes=2)
 
     def step(self, kept: None, *values: Frame) -> Frame:
         """Multiply."""
@@ -182,9 +182,9 @@ class Counts(Stage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "n", MOST_BINS)
-        _check_whole(self, "largest", 2**24 - 1)
-        _check_positive(self, "scale")
+        check_whole(self, "n", MOST_BINS)
+        check_whole(self, "largest", 2**24 - 1)
+        check_positive(self, "scale")
 
     def step(self, kept: None, *values: Frame) -> Frame:
         """Round."""
@@ -194,113 +194,3 @@ class Counts(Stage):
     def operations(self) -> int:
         """One a channel."""
         return self.n
-
-
-@dataclass(frozen=True, eq=False)
-class Decide(End):
-    """A label every `stride` steps, of the last `window` steps.
-
-    Of one channel the second name where its sum exceeds threshold * window, else the first. Of several
-    the name of the largest sum, among equals the first.
-
-    Parameters
-    ----------
-    n : int
-        Channels that the chip sends.
-    names : str, two for one channel, else as many as there are
-    window, stride : int, steps
-        The first label comes after a whole window.
-    threshold : float
-        Of the mean of one channel.
-
-    >>> decide = Decide(1, ("no", "yes"), window=3, stride=1, threshold=0.5)
-    >>> kept = decide.start()
-    >>> [int(decide.step(kept, np.array([s]))[0]) for s in (0, 1, 1, 0, 0)]
-    [-1, -1, 1, 1, 0]
-    """
-
-    n: int
-    names: tuple[str, ...]
-    window: int
-    stride: int
-    threshold: float = 0.0
-
-    reads = ("sent",)
-    writes = "label"
-    why = "a comparison of sums that nothing on the chip waits for"
-    dtype = np.int32
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.names, (tuple, list)) or not all(
-            isinstance(name, str) and name and name.isprintable() for name in self.names
-        ):
-            raise BadInput(f"Decide: names {self.names!r} must be words that can be printed")
-        object.__setattr__(self, "names", tuple(self.names))
-        super().__post_init__()
-        for what in ("n", "window", "stride"):
-            _check_whole(self, what, MOST_STEPS)
-        if self.n * self.window > MOST_STEPS:
-            raise BadInput(
-                f"Decide: {self.window} steps of {self.n} channels are kept; the limit is {MOST_STEPS} values"
-            )
-        if type(self.threshold) not in (int, float) or not np.isfinite(self.threshold):
-            raise BadInput(f"Decide: threshold = {self.threshold} must be a number")
-        if len(self.names) != max(2, self.n):
-            raise BadInput(f"Decide: {len(self.names)} names for {self.n} channels; give {max(2, self.n)}")
-
-    def start(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return a ring of steps, and how many have passed."""
-        return np.zeros((self.window, self.n), np.int64), np.zeros(1, np.int64)
-
-    def step(self, kept: tuple[np.ndarray, np.ndarray], *values: Frame) -> Frame:
-        """Take a step; return the number of a name, or -1 for none."""
-        ring, passed = kept
-        ring[passed[0] % self.window] = values[0].reshape(self.n)
-        passed += 1
-        after = int(passed[0]) - self.window
-        due = after >= 0 and after % self.stride == 0
-        return np.array([self._label(ring.sum(axis=0)) if due else -1], np.int32)
-
-    def _label(self, sums: np.ndarray) -> int:
-        return int(sums.argmax() if self.n > 1 else sums[0] > self.threshold * self.window)
-
-    @property
-    def size(self) -> int:
-        """One."""
-        return 1
-
-    @property
-    def late(self) -> int:
-        """None: a label comes with the step that it is due in."""
-        return 0
-
-    def fits(self, frames: Frames) -> bool:
-        """Any."""
-        return True
-
-    def waits(self, frames: Frames) -> int:
-        """A window of sound for each step of a window."""
-        return frames.window + (self.window - 1) * frames.hop
-
-    @property
-    def operations(self) -> int:
-        """The sums, spread over the steps between two labels; and a comparison."""
-        return -(-self.n * self.window // self.stride) + 1
-
-
-def _check_array(stage: Any, axes: int) -> None:
-    """Refuse a weight that is none; a file may hold anything."""
-    if not isinstance(stage.weight, np.ndarray) or stage.weight.ndim != axes:
-        raise BadInput(f"{type(stage).__name__}: weight must be an array of {axes} axes")
-
-
-def _check_whole(stage: Stage, what: str, most: int) -> None:
-    value = getattr(stage, what)
-    if type(value) is not int or not 1 <= value <= most:
-        raise BadInput(f"{type(stage).__name__}: {what} = {value} must be a whole number, 1 to {most}")
-
-
-def _check_positive(stage: Stage, what: str) -> None:
-    value = getattr(stage, what)
-    if type(value) not in (int, float) or not 0 < value < np.inf:
-        raise BadInput(f"{type(stage).__name__}: {what} = {value} must be a number above 0")

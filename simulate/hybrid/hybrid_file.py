@@ -12,7 +12,8 @@ import numpy as np
 from ..errors import BadInput
 from ..files import atomic, write_json
 from ..program import Program
-from .hearing import Bands, Counts, Decide, Rectified, Spectrum, UnitRange
+from .decide import Decide
+from .hearing import Bands, Counts, Rectified, Spectrum, UnitRange
 from .stages import Dequantize, Filters, Frames, Mask, OverlapAdd, Stage, UnitVariance
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What a host computes before and after a chip: one frame at a time, the same in a batch and on a stream.
 
-Adding a stage: a class here or in `hearing.py`, and in `STAGES` of `hybrid_file.py`. Its fields are numbers,
+Adding a stage: a class here or beside, and in `STAGES` of `hybrid_file.py`. Its fields are numbers,
 names and float arrays; a file holds them by name.
 """
 

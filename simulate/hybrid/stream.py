@@ -6,7 +6,8 @@ import numpy as np
 
 from ..session import Session
 from .durations import Durations
-from .hybrid import Host, Hybrid, check_samples
+from .host import Host, check_samples
+from .hybrid import Hybrid
 
 
 class Stream:

@@ -12,7 +12,7 @@ from ...models.cochlea import CochleaNet
 from ...models.flute import FrameMLP
 from ...models.front_ends.cochlea import EVENTS_PER_UNIT, HOP_S, N_CHANNELS, cochlea_events
 from ...simulate.errors import Unsupported
-from ...simulate.hybrid.hearing import Decide
+from ...simulate.hybrid.decide import Decide
 from ...simulate.hybrid.hybrid import Hybrid
 from ...simulate.program import Program
 from ..data.nsynth import SAMPLE_RATE

@@ -12,7 +12,7 @@ from torch.nn import functional
 from ...export.hearing import hearing
 from ...models.front_ends.cochlea import HOP_S, cochlea_events
 from ...models.instrument import InstrumentNet
-from ...simulate.hybrid.hearing import Decide
+from ...simulate.hybrid.decide import Decide
 from ...simulate.hybrid.hybrid import Hybrid
 from ...simulate.program import Program
 from ..data.nsynth import SAMPLE_RATE, SPLITS
