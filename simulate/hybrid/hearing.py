@@ -25,8 +25,8 @@ class Spectrum(Stage):
     n : int, window to 2^20
         Of the transform; the rest is silence. n // 2 + 1 bins.
 
-    >>> Spectrum([1, 1], 4).step(None, np.array([1, 1], np.float32)).round(3).tolist()
-    [2.0, 1.414, 0.0]
+    >>> Spectrum([1, 0.5], 2).step(None, np.array([3, 4], np.float32)).tolist()
+    [5.0, 1.0]
     """
 
     weight: Any
@@ -99,9 +99,9 @@ class UnitRange(Stage):
         Bands.
     smallest : float, above 0
 
-    >>> stage = UnitRange(2, 0.05)
-    >>> [stage.step(None, np.array([0, x], np.float32)).round(6).tolist() for x in (2, 0.01)]
-    [[0.0, 1.0], [0.0, 0.2]]
+    >>> stage = UnitRange(2, 0.5)
+    >>> [stage.step(None, np.array([0, x], np.float32)).tolist() for x in (2, 0.25)]
+    [[0.0, 1.0], [0.0, 0.5]]
     """
 
     n: int
