@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lavalier.cli import main
-from lavalier.export.hearing import cochlea_stages
+from lavalier.export.hearing import cochlea_stages, hearing
 from lavalier.models.front_ends.cochlea import cochlea_events
 from lavalier.models.readout import decide as largest_mean
 from lavalier.models.readout import majority
-from lavalier.simulate import Hybrid, Stream, compare, reference, run
+from lavalier.simulate import LI, Dense, Hybrid, Input, Program, Stream, compare, reference, run
 from lavalier.simulate.errors import BadInput
 from lavalier.simulate.hybrid.account import account, latency
 from lavalier.simulate.hybrid.decide import Decide
@@ -124,6 +124,23 @@ def test_a_window_of_steps_is_latency():
     assert found["host"][-1]["stage"] == "Decide" and found["host"][-1]["operations"] == 4
     assert 0 < found["measured"]["events_to_chip_per_frame"] <= 320
     assert 0 < found["measured"]["events_to_host_per_frame"] <= 1
+
+
+def test_channels_of_two_axes_and_a_membrane_are_taken():
+    """As `instrument` has them; an axis of 1 before the 320, and a readout that does not fire."""
+    weights, x = np.where(np.arange(320) < 128, -2, 4)[None], sound(0.1)[None]
+    program = Program(
+        {"input": Input((1, 320), message_bits=10)},
+        {"hold": LI((1,), dv=36)},
+        [Dense("input", "hold", weights)],
+        ["hold"],
+        dt=0.002,
+    )
+    model = hearing(program, Decide(1, ("no", "yes"), 10, 5))
+    trace = run(model, x, ("hold",))
+    means = np.convolve(trace.v["hold"][0, :, 0], np.ones(10), "valid")[::5]
+    assert trace.output[0][9::5].tolist() == (means > 0).astype(int).tolist()
+    assert account(model, trace)["measured"]["events_to_host_per_frame"] == pytest.approx(1)
 
 
 def test_a_folder_holds_it(tmp_path):
