@@ -7,7 +7,7 @@ import numpy as np
 from ..simulate.connections import Connection, Input
 from ..simulate.errors import OutOfRange, Unsupported
 from ..simulate.network import Network
-from ..simulate.neurons import ALIF, LI, LIF, PLIF, LIFNoReset, LIFSubtract, Neuron
+from ..simulate.neurons import ALIF, LI, LIF, PLIF, LIFNoReset, LIFRefractory, LIFSubtract, Neuron
 from ..simulate.program import Program
 from ..simulate.ranges import DECAY_ONE, UNIT
 from .populations import Population
@@ -68,6 +68,8 @@ def neuron_of(p: Population, choice: Choice) -> Neuron:
     if p.reset == "adaptive":
         registers["de"] = decay(p.name, "e", np.broadcast_to(p.kept_e, p.beta.shape))
         registers["jump"] = np.rint(UNIT * scale * p.jump)
+    if p.reset == "refractory":
+        registers["refractory"] = np.broadcast_to(p.rest, p.beta.shape)
     shaped = {field: values.reshape(p.shape) for field, values in registers.items()}
     try:
         return _kind(p)(p.shape, **shaped)
@@ -95,6 +97,7 @@ def _kind(p: Population) -> type[Neuron]:
         "zero": PLIF if p.at_threshold else LIF,
         "subtract-delayed": LIFSubtract,
         "adaptive": ALIF,
+        "refractory": LIFRefractory,
         "none": LIFNoReset,
     }
     return kinds[p.reset]

@@ -10,8 +10,8 @@ from torch import nn
 
 from ..simulate.network import Network, network_of
 from .to_modules.graph import SpikingGraph
-from .to_modules.recognition import find_neurons
-from .to_modules.rules import module_of, snn_neuron
+from .to_modules.recognition import Found, find_neurons
+from .to_modules.rules import module_of, refractory_neuron, snn_neuron
 from .to_modules.wiring import plan_of
 
 
@@ -59,11 +59,18 @@ def to_torch(graph: nir.NIRGraph) -> nn.Module:
     layers: dict[str, nn.Module] = {}
     for name in network.flat.nodes:
         if name in found:
-            layers[name] = snn_neuron(found[name].dynamics, found[name].reset)
+            layers[name] = _neuron(found[name])
         elif name not in part_of and (layer := _layer(network, name)) is not None:
             layers[name] = layer
     module = SpikingGraph(plan_of(network, part_of), layers)
     return module.float() if _is_float32(module) else module.double()
+
+
+def _neuron(found: Found) -> nn.Module:
+    """Return a neuron that stands as several nodes; a rest of one step is snnTorch's own delayed reset."""
+    if np.all(np.asarray(found.rest) <= 1):
+        return snn_neuron(found.dynamics, found.reset)
+    return refractory_neuron(found.dynamics, np.asarray(found.rest))
 
 
 def _layer(network: Network, name: str) -> nn.Module | None:

@@ -16,13 +16,14 @@ from ..simulate.errors import LavalierError, Unsupported
 from ..simulate.graph import NEURONS
 from ..simulate.network import Network, steps_of
 from ..simulate.policy import Policy
+from ..simulate.ranges import RANGES
 from ..simulate.shapes import Shape, spread
 from ..simulate.stateless import rule
 from .linear_maps import LinearMap, added, followed_by, identity, map_of
 from .to_modules.recognition import Found, find_neurons
 
 HARDWARE = {"order": "i-then-v", "output_lag": 0, "spikes": "single"}
-RESETS = ("zero", "subtract-delayed", "adaptive", "none")
+RESETS = ("zero", "subtract-delayed", "adaptive", "refractory", "none")
 
 Key = tuple[str, int]  # a source, and how many steps late
 
@@ -42,8 +43,8 @@ class Population:
         Added to v each step.
     weights : {(source, delay): LinearMap}
         What is added to u for each event that the source sent `delay` steps ago.
-    reset : "zero", "subtract-delayed", "adaptive" or "none"
-        "adaptive" takes the threshold one step later, as it is then.
+    reset : "zero", "subtract-delayed", "adaptive", "refractory" or "none"
+        "adaptive" takes the threshold one step later, as it is then; "refractory" is zero, and rest.
     at_threshold : bool
         Whether it also spikes where v equals the threshold.
     membrane : str
@@ -52,6 +53,8 @@ class Population:
         u before the first step.
     kept_e, jump : float (n), or 0
         Share of the raised part of the threshold that is kept per step, and how much a spike adds to it.
+    rest : int (n), or 0
+        Steps after a spike in which v stays 0.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Population:
     first_u: np.ndarray | float = 0.0
     kept_e: np.ndarray | float = 0.0
     jump: np.ndarray | float = 0.0
+    rest: np.ndarray | int = 0
 
 
 def populations(network: Network) -> list[Population]:
@@ -144,17 +148,42 @@ class _Reader:
         first_u = np.where(alpha > 0, -steady, 0)
         rows = {key: w.scaled(into_u) for key, w in weights.items()}
         membrane = f"{name}_membrane" if name in self._found else name
-        raised = () if step.jump is None else (_flat(step.kept_e, shape), _flat(step.jump, shape))  # type: ignore[arg-type]
+        kept_e, jump = (0.0 if a is None else _flat(a, shape) for a in (step.kept_e, step.jump))
+        rest = self._rest(name, shape)
         return Population(
-            name, shape, alpha, beta, threshold, bias, rows, reset, equal, membrane, first_u, *raised
+            name,
+            shape,
+            alpha,
+            beta,
+            threshold,
+            bias,
+            rows,
+            reset,
+            equal,
+            membrane,
+            first_u,
+            kept_e,
+            jump,
+            rest,
         )
+
+    def _rest(self, name: str, shape: Shape) -> np.ndarray | int:
+        """Return how many steps v stays 0 after a spike, 0 where it does not."""
+        if name not in self._found or not np.any(self._found[name].rest):
+            return 0
+        rest, most = _flat(np.asarray(self._found[name].rest), shape), RANGES["refractory"][1]
+        if rest.max() > most:
+            raise Unsupported(
+                f"node '{name}': {rest.max():g} steps of rest have no hardware form; {most} have"
+            )
+        return rest.astype(int)
 
     def _step(self, name: str) -> tuple[Dynamics, str]:
         """Return the recurrence of a population and its reset."""
         node, policy = self._network.flat.nodes[name], self._network.policy
         if name in self._found:
             found: Found = self._found[name]
-            return found.dynamics, found.reset
+            return found.dynamics, "refractory" if np.any(found.rest) else found.reset
         if isinstance(node, nir.Threshold):  # it remembers nothing, so it needs no reset
             one, zero = np.ones(1), np.zeros(1)
             threshold = np.asarray(node.threshold, float)

@@ -1,7 +1,8 @@
-"""Float neuron models that snnTorch does not have; torch only, no networks."""
+"""Float neuron models that snnTorch does not have; no networks."""
 
 from collections.abc import Callable
 
+import snntorch as snn
 import torch
 from torch import nn
 
@@ -52,22 +53,34 @@ class Integrator(nn.Module):
         return self.beta * mem + x
 
 
-class Refractory(nn.Module):
+class Refractory(snn.LIF):
     """Leaky integrate-and-fire neuron that rests for some steps after a spike; reset to zero.
 
     Per step and neuron::
 
         mem = beta * mem + x, or 0 while it rests
-        s = mem > 1;  mem = 0 where s, and the next `refractory` steps are rest
+        s = mem > threshold;  mem = 0 where s, and the next `refractory` steps are rest
+
+    What arrives during the rest is lost. It is the chip's rule (`simulate.neurons.LIFRefractory`) without a
+    current: u holds the input of its own step only.
 
     Parameters
     ----------
-    beta : float, 0 to 1
+    beta : float, or float tensor (n), 0 to 1
         Share of the membrane kept per step.
     refractory : int, 1 or more
         Steps of rest.
-    spike_grad : callable
-        The threshold: 0 or 1 forward, a surrogate's gradient backward.
+    spike_grad : callable, optional
+        The threshold: 0 or 1 forward, a surrogate's gradient backward; snnTorch's atan where not given.
+    threshold : float, or float tensor (n)
+    learn_beta, learn_threshold : bool
+    init_hidden : bool
+        As in snnTorch: it keeps its membrane itself, and returns spikes alone.
+
+    Raises
+    ------
+    ValueError
+        `refractory` is below 1.
 
     >>> cell, mem, spikes = Refractory(0.5, 2, lambda x: (x > 0).float()), torch.zeros(1), []
     >>> for _ in range(6):
@@ -77,23 +90,60 @@ class Refractory(nn.Module):
     [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
 
-    def __init__(self, beta: float, refractory: int, spike_grad: Callable[[torch.Tensor], torch.Tensor]):
-        super().__init__()
-        self.beta, self.refractory, self.spike_grad = beta, refractory, spike_grad
+    def __init__(
+        self,
+        beta: float | torch.Tensor,
+        refractory: int,
+        spike_grad: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        threshold: float | torch.Tensor = 1.0,
+        learn_beta: bool = False,
+        learn_threshold: bool = False,
+        init_hidden: bool = False,
+    ):
+        if refractory < 1:
+            raise ValueError(f"refractory = {refractory}: from 1; a neuron that does not rest is snn.Leaky")
+        super().__init__(
+            beta,  # type: ignore[arg-type]
+            threshold,  # type: ignore[arg-type]
+            spike_grad,  # type: ignore[arg-type]
+            init_hidden=init_hidden,
+            learn_beta=learn_beta,
+            learn_threshold=learn_threshold,
+            reset_mechanism="zero",
+        )
+        self.refractory = refractory
         self.reset_mem()
 
-    def reset_mem(self) -> None:
-        """Return to rest."""
-        self.rest: torch.Tensor | None = None
+    def reset_mem(self) -> torch.Tensor:
+        """Return to rest; the next input says how many neurons there are."""
+        self.mem, self.left = torch.zeros(0), torch.zeros(0)
+        return self.mem
 
-    def forward(self, x: torch.Tensor, mem: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Advance by one step; return spikes and membrane, (batch, n)."""
-        rest = torch.zeros_like(mem) if self.rest is None else self.rest
-        mem = (self.beta * mem + x) * (rest == 0)
-        spikes = self.spike_grad(mem - 1)
-        fired = spikes.detach() > 0
-        self.rest = torch.where(fired, self.refractory, (rest - 1).clamp(min=0))
-        return spikes, mem * ~fired
+    def forward(
+        self, x: torch.Tensor, mem: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor] | torch.Tensor:
+        """Advance by one step.
+
+        Parameters
+        ----------
+        x : float (batch, n)
+            Input of this step.
+        mem : float (batch, n), optional
+            Membrane after the last step; its own where not given.
+
+        Returns
+        -------
+        spikes, mem : float (batch, n)
+            Spikes alone with `init_hidden`.
+        """
+        mem = self.mem if mem is None else mem
+        mem, left = (a if a.shape == x.shape else torch.zeros_like(x) for a in (mem, self.left))
+        mem = (self.beta.clamp(0, 1) * mem + x) * (left == 0)
+        spikes = self.fire(mem)
+        fired = mem > self.threshold
+        self.left = torch.where(fired, self.refractory, (left - 1).clamp(min=0))
+        self.mem = mem * ~fired
+        return spikes if self.init_hidden else (spikes, self.mem)
 
 
 class Scale(nn.Module):

@@ -33,6 +33,7 @@ class FloatCells:
     v <- beta v + u + bias   (minus the threshold where it spiked in the step before, if it subtracts)
     s <- v > threshold, or >=
     v <- 0 where s           (if it resets to zero)
+    In its steps of rest v stays 0.
     """
 
     def __init__(self, p: Population, batch: int) -> None:
@@ -41,6 +42,7 @@ class FloatCells:
         self._u = np.zeros((batch, len(p.beta)))
         self._v = np.zeros_like(self._u)
         self._fired = np.zeros(self._u.shape, bool)
+        self._left = np.zeros(self._u.shape, int)  # steps of rest
 
     def run(self, arriving: Arriving) -> np.ndarray:
         """Return what it sends in the next steps, or v of a readout: (batch, steps, n)."""
@@ -63,8 +65,11 @@ class FloatCells:
             return self._v
         if p.reset == "subtract-delayed":
             self._v -= self._fired * p.threshold
+        self._v[self._left > 0] = 0
         self._fired = self._v >= p.threshold if p.at_threshold else self._v > p.threshold
-        if p.reset == "zero":
+        self._fired &= self._left == 0
+        self._left = np.where(self._fired, p.rest, np.maximum(self._left - 1, 0))
+        if p.reset in ("zero", "refractory"):
             self._v[self._fired] = 0
         return self._fired
 

@@ -20,11 +20,23 @@ def neuron_findings(pair: Pair) -> list[Finding]:
     if a.reset != b.reset:
         text = f"'{a.reset}' in a, '{b.reset}' in b"
         found.append(Finding(pair.name, "reset", text, numbers={"a": a.reset, "b": b.reset}))
+    else:
+        found += _rest(pair)
     if a.at_threshold != b.at_threshold:
         signs = [">=" if p.at_threshold else ">" for p in (a, b)]
         text = f"spikes where v {signs[0]} threshold in a, v {signs[1]} threshold in b"
         found.append(Finding(pair.name, "comparison", text, numbers={"a": signs[0], "b": signs[1]}))
     return [*found, *_decays(pair), *_registers(pair)]
+
+
+def _rest(pair: Pair) -> list[Finding]:
+    a, b = (np.broadcast_to(p.rest, p.beta.shape) for p in (pair.first, pair.second))
+    off = np.flatnonzero(a != b)
+    if not off.size:
+        return []
+    text = f"rest of {_of(off, len(a))}; neuron {off[0]}: {a[off[0]]} steps in a, {b[off[0]]} in b"
+    numbers = {"neurons": off.size, "first": int(off[0]), "a": int(a[off[0]]), "b": int(b[off[0]])}
+    return [Finding(pair.name, "reset", text, numbers=numbers)]
 
 
 def _decays(pair: Pair) -> list[Finding]:

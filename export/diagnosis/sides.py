@@ -11,7 +11,7 @@ import numpy as np
 from ...simulate.connections import Connection, Conv, Dense
 from ...simulate.errors import BadInput
 from ...simulate.network import network_of
-from ...simulate.neurons import LI, LIF, PLIF, GradedReLU, LIFNoReset, LIFSubtract, Neuron
+from ...simulate.neurons import LI, LIF, PLIF, GradedReLU, LIFNoReset, LIFRefractory, LIFSubtract, Neuron
 from ...simulate.program import Program
 from ...simulate.ranges import DECAY_ONE, UNIT
 from ...simulate.shapes import Shape
@@ -20,8 +20,16 @@ from ...simulate.windows import Windows
 from ..linear_maps import Convolution, Few, Full, LinearMap
 from ..populations import Key, Population, populations
 
-RESETS = {LIF: "zero", PLIF: "zero", LIFSubtract: "subtract-delayed", LIFNoReset: "none", LI: "zero"}
-SPOKEN = ("du", "dv", "vth", "bias_mant", "bias_exp")  # registers that a population of floats has
+RESETS = {
+    LIF: "zero",
+    PLIF: "zero",
+    LIFSubtract: "subtract-delayed",
+    LIFRefractory: "refractory",
+    LIFNoReset: "none",
+    LI: "zero",
+}
+# registers that a population of floats has
+SPOKEN = ("du", "dv", "vth", "bias_mant", "bias_exp", "refractory")
 
 
 class Grid(NamedTuple):
@@ -139,6 +147,7 @@ def _population(name: str, neuron: Neuron, weights: dict[Key, LinearMap]) -> Pop
         reset=RESETS.get(type(neuron), type(neuron).__name__),
         at_threshold=isinstance(neuron, PLIF),
         membrane=name,
+        rest=registers.get("refractory", silence).astype(int),
     )
 
 

@@ -19,7 +19,7 @@ TRANSPARENT = (nn.modules.dropout._DropoutNd, nn.Identity, nn.Flatten, nn.Unflat
 AUDIT = "export.audit(module, example) lists what is no spike at inference"
 SUPPORTED = (
     "Linear, Conv1d, Conv2d, AvgPool2d, Flatten, BatchNorm1d, BatchNorm2d, Dropout, Identity, Leaky, "
-    "Synaptic, RLeaky, RSynaptic, Lapicque, Integrator"
+    "Synaptic, RLeaky, RSynaptic, Lapicque, Integrator, Refractory"
 )
 
 

@@ -6,7 +6,7 @@ It knows arrays, nothing of torch.
 | reset | written as |
 |---|---|
 | zero | CubaLIF, or IF where nothing leaks |
-| zero-wiped | LIF, forced to spike in the step after a spike, which puts v to 0 there |
+| zero-wiped | LIF, forced to spike in the step after a spike, or in several, which puts v to 0 there |
 | subtract-delayed | LI -> Threshold, and back through Scale(-threshold) |
 | subtract | LI -> Threshold, with the residual's own Threshold beside it |
 | none | LI -> Threshold |
@@ -77,12 +77,15 @@ class Neuron(NamedTuple):
         A key of RESETS.
     alpha : float, 0 to 1, or None
         Share of the synaptic current kept per step; None: no current.
+    rest : int, 1 or more
+        Steps after a spike that "zero-wiped" wipes.
     """
 
     beta: np.ndarray
     threshold: np.ndarray
     reset: str
     alpha: np.ndarray | None = None
+    rest: np.ndarray | int = 1
 
 
 def single(name: str, node: nir.NIRNode, exit_name: str = "out") -> Fragment:
@@ -172,13 +175,21 @@ def _zero(neuron: Neuron, dt: float) -> nir.IF | nir.CubaLIF:
 
 
 def _zero_wiped(fragment: Fragment, name: str, neuron: Neuron, dt: float, sources: tuple[str, ...]) -> None:
-    """A spike of the layer forces one more, which wipes that step's input and is not sent."""
+    """A spike of the layer forces more of them; each wipes its step's input and is not sent."""
     ones = np.ones(neuron.beta.shape)
     membrane = fragment.add(f"{name}_membrane", leaky(neuron.beta, dt, neuron.threshold), *sources)
     fragment.add(name, nir.Threshold(ones / 2), membrane)
-    fragment.close(fragment.add(f"{name}_force", nir.Scale(FORCE * ones), name), membrane)
-    forced = fragment.add(f"{name}_forced", nir.Scale(-ones), name)
+    forcing = name if np.all(neuron.rest == 1) else _resting(fragment, name, neuron.rest * ones, dt)
+    fragment.close(fragment.add(f"{name}_force", nir.Scale(FORCE * ones), forcing), membrane)
+    forced = fragment.add(f"{name}_forced", nir.Scale(-ones), forcing)
     fragment.edges.append((fragment.add(f"{name}_delay", nir.Delay(dt * ones), forced), name))
+
+
+def _resting(fragment: Fragment, name: str, rest: np.ndarray, dt: float) -> str:
+    """Add an integrator that a spike puts to 1 for `rest` steps, and that then takes it back."""
+    rested = fragment.add(f"{name}_rested", nir.Delay(dt * rest), name)
+    back = fragment.add(f"{name}_back", nir.Scale(-np.ones(rest.shape)), rested)
+    return fragment.add(f"{name}_resting", leaky(np.ones(rest.shape), dt), name, back)
 
 
 def _none(fragment: Fragment, name: str, neuron: Neuron, dt: float, sources: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Layers of neurons as NIR: those of snnTorch, and our Integrator."""
+"""Layers of neurons as NIR: those of snnTorch, and our Integrator and Refractory."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from ...models.neurons import Integrator
+from ...models.neurons import Integrator, Refractory
 from ...simulate.errors import Unsupported
 from .layers import Place, check_supported, fragment, numbers, title
 from .snn_fragments import Fragment, Neuron, leaky, single, spiking
@@ -24,6 +24,11 @@ def _(layer: Integrator, place: Place) -> Fragment:
 @fragment.register
 def _(layer: snn.Leaky, place: Place) -> Fragment:
     return _spiking(layer, place, wipes=False, beta=_clamped(layer, place, "beta"))
+
+
+@fragment.register
+def _(layer: Refractory, place: Place) -> Fragment:
+    return _spiking(layer, place, wipes=True, beta=_clamped(layer, place, "beta"), rest=layer.refractory)
 
 
 @fragment.register
@@ -59,6 +64,7 @@ def _spiking(
     alpha: np.ndarray | None = None,
     gain: np.ndarray | None = None,
     recurrent: nir.NIRNode | None = None,
+    rest: int = 1,
 ) -> Fragment:
     if layer.inhibition or layer.state_quant:
         raise Unsupported(f"{title(layer, place.name)}: inhibition and state_quant have no form in NIR")
@@ -66,13 +72,13 @@ def _spiking(
     graded = _spread(layer, place, "graded_spikes_factor", layer.graded_spikes_factor)
     if np.any(graded == 0):
         raise Unsupported(f"{title(layer, place.name)}: graded_spikes_factor = 0 makes its spikes nothing")
-    reset = _reset(layer, place, wipes)
+    reset = "zero-wiped" if isinstance(layer, Refractory) else _reset(layer, place, wipes)
     if reset != "none" and np.any(threshold < 0):
         raise Unsupported(
             f"{title(layer, place.name)}: threshold = {threshold.min():g} is negative, so neurons at rest "
             "are reset; supported with reset_mechanism='none'"
         )
-    neuron = Neuron(beta, threshold, reset, alpha)
+    neuron = Neuron(beta, threshold, reset, alpha, rest)
     spikes = None if np.all(graded == 1) else graded
     return spiking(place.node, neuron, place.dt, gain=gain, graded=spikes, recurrent=recurrent)
 

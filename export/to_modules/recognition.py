@@ -12,7 +12,7 @@ import nir
 import numpy as np
 
 from ...simulate.cells import Dynamics, discretize
-from ...simulate.network import Network
+from ...simulate.network import Network, steps_of
 from ...simulate.policy import Policy
 from ...simulate.shapes import parameters, spread
 from ..from_modules.snn_fragments import Fragment, Neuron, spiking
@@ -37,11 +37,14 @@ class Found(NamedTuple):
         As a policy calls it.
     nodes : set of str
         All of them; the neuron is called as the one that gives its spikes.
+    rest : int, or int array
+        Steps after a spike in which v stays 0; 0 for none.
     """
 
     dynamics: Dynamics
     reset: str
     nodes: set[str]
+    rest: np.ndarray | int = 0
 
 
 def find_neurons(network: Network) -> dict[str, Found]:
@@ -59,7 +62,8 @@ def find_neurons(network: Network) -> dict[str, Found]:
         for neuron in _candidates(network, name):
             fragment = spiking(name, neuron, network.policy.dt)
             if _stands_in(network, name, fragment):
-                found[name] = Found(_dynamics(neuron), RESETS[neuron.reset], set(fragment.nodes))
+                rest = neuron.rest if neuron.reset == "zero-wiped" else 0
+                found[name] = Found(_dynamics(neuron), RESETS[neuron.reset], set(fragment.nodes), rest)
                 break
     return found
 
@@ -74,11 +78,13 @@ def _candidates(network: Network, name: str) -> Iterator[Neuron]:
     beta = discretize(membrane, network.policy).beta
     alphas = [discretize(synapse, network.policy).beta] if isinstance(synapse, (nir.I, nir.LI)) else []
     beta, threshold = spread(beta, shape), spread(np.asarray(threshold, float), shape)
+    rested = nodes.get(f"{name}_rested")
+    rest = spread(steps_of(rested, network.policy), shape) if isinstance(rested, nir.Delay) else 1
     # below a threshold of 0 snnTorch resets neurons that never fired
     resets = RESETS if np.all(threshold >= 0) else ("none",)
     for alpha in (*alphas, None):
         for reset in resets:
-            yield Neuron(beta, threshold, reset, None if alpha is None else spread(alpha, shape))
+            yield Neuron(beta, threshold, reset, None if alpha is None else spread(alpha, shape), rest)
 
 
 def _stands_in(network: Network, name: str, fragment: Fragment) -> bool:

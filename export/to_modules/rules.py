@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
-from ...models.neurons import Integrator, Scale
+from ...models.neurons import Integrator, Refractory, Scale
 from ...simulate.cells import Dynamics, discretize, policy_at
 from ...simulate.errors import Unsupported
 from ...simulate.network import steps_of
@@ -170,6 +170,36 @@ def snn_neuron(dynamics: Dynamics, reset: str) -> snn.Leaky | snn.Synaptic:
         return snn.Leaky(**options)
     alpha = dynamics.alpha
     return snn.Synaptic(alpha=number(alpha), learn_alpha=is_learned(alpha), **options)
+
+
+def refractory_neuron(dynamics: Dynamics, rest: np.ndarray) -> Refractory:
+    """Return a neuron that rests for several steps after a spike; its states are hidden.
+
+    Parameters
+    ----------
+    dynamics : Dynamics
+        As in `snn_neuron`.
+    rest : int array
+        Steps.
+
+    Raises
+    ------
+    Unsupported
+        It has a current that outlasts its step, or its neurons rest differently long.
+    """
+    if np.any(dynamics.alpha) or rest.min() < rest.max():
+        raise Unsupported(
+            "rest of several steps has a module where there is no current, and one rest for all"
+        )
+    return Refractory(
+        number(dynamics.beta),
+        int(rest.max()),
+        spike,
+        number(np.asarray(dynamics.threshold)),
+        learn_beta=is_learned(dynamics.beta),
+        learn_threshold=True,
+        init_hidden=True,
+    )
 
 
 def _spread(node: nir.NIRNode, shape: Shape, policy: Policy) -> Dynamics:

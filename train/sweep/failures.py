@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from ...export.from_modules.runs import first_of
-from ...models.neurons import Refractory
 
 SHUFFLES = 19  # of the labels; as good as the best of them comes by chance once in 20
 SILENT, SATURATED = 1e-4, 0.9  # share of a layer's neurons that spike in a step
@@ -63,7 +62,7 @@ def activity(net: nn.Module, x: np.ndarray) -> dict[str, float]:
         Some of its input.
     """
     spikes: dict[str, list[float]] = {}
-    layers = {n: m for n, m in net.named_modules() if isinstance(m, (snn.SpikingNeuron, Refractory))}
+    layers = {n: m for n, m in net.named_modules() if isinstance(m, snn.SpikingNeuron)}
     hooks = [
         layer.register_forward_hook(
             lambda _, given, sent, name=name: spikes.setdefault(name, []).append(
