@@ -70,27 +70,29 @@ def test_the_rule_by_hand():
 def test_what_the_loop_brings_during_rest_is_lost(rest, expected):
     """A spike sends itself 2, above the threshold, in the step after: always in its rest."""
     recurrent = nn.Linear(1, 1, bias=False)
-    net = Spiking(Refractory(1.0, rest), recurrent)
+    net = nn.Sequential(nn.Linear(1, 1, bias=False), Spiking(Refractory(1.0, rest), recurrent))
     with torch.no_grad():
         recurrent.weight.fill_(2.0)
-    # 0.75 each step fires in the second after a rest; the first step alone is above
-    x = np.full((1, 8, 1), 0.75, np.float32)
-    x[0, 0] = 1.25
+        net[0].weight.fill_(0.25)
+    # 3/4 each step fires in the second after a rest; the first step alone is above
+    x = np.full((1, 8, 1), 3, np.float32)
+    x[0, 0] = 5
     graph = export.from_torch(net, x)
     program = export.quantize(graph, x)
-    assert by_hand(x[0, :, 0], 1.0, rest, loop=2.0) == expected
+    assert by_hand(x[0, :, 0] / 4, 1.0, rest, loop=2.0) == expected
     assert spikes_of(net, x)[0, :, 0].tolist() == expected
     assert run(graph, x).output[0, :, 0].tolist() == expected
     assert run(program, program.encode(x)).output[0, :, 0].tolist() == expected
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(1, 6), st.sampled_from([0.0, 0.5, 0.9, 1.0]), st.integers(0, 2**16))
 def test_drawn_networks_are_exported_exactly(rest, beta, seed):
     torch.manual_seed(seed)
     net = RecurrentNet(6, 5, 3, beta=beta, refractory=rest).double().eval()
     with torch.no_grad():
         net.hidden.recurrent.weight.mul_(6)
+    net.hidden.cell.spike_grad = lambda margin: (margin > 0).to(margin.dtype)  # snnTorch's give float32
     x = np.random.default_rng(seed).poisson(1.0, (3, 25, 6)).astype(float)
     graph = export.from_torch(net, x)
     sent = []
@@ -104,7 +106,7 @@ def test_drawn_networks_are_exported_exactly(rest, beta, seed):
     np.testing.assert_allclose(spikes_of(module.double(), x), output, atol=1e-9)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(1, 5), st.integers(0, 2**16))
 def test_on_the_grid_the_chip_spikes_as_torch_does(rest, seed):
     net, x = on_grid(4, 6, rest, seed), np.random.default_rng(seed).integers(0, 2, (3, 30, 4))
