@@ -78,7 +78,7 @@ def test_what_the_loop_brings_during_rest_is_lost(rest, expected):
     x = np.full((1, 8, 1), 3, np.float32)
     x[0, 0] = 5
     graph = export.from_torch(net, x)
-    program = export.quantize(graph, x)
+    program = export.quantize(graph, x, weight_scale=64.0)
     assert by_hand(x[0, :, 0] / 4, 1.0, rest, loop=2.0) == expected
     assert spikes_of(net, x)[0, :, 0].tolist() == expected
     assert run(graph, x).output[0, :, 0].tolist() == expected
