@@ -187,7 +187,8 @@ def refractory_neuron(dynamics: Dynamics, rest: np.ndarray) -> Refractory:
     Unsupported
         It has a current that outlasts its step, or its neurons rest differently long.
     """
-    if np.any(dynamics.alpha) or rest.min() < rest.max():
+    current = dynamics.alpha is not None and np.any(dynamics.alpha)
+    if current or rest.min() < rest.max():
         raise Unsupported(
             "rest of several steps has a module where there is no current, and one rest for all"
         )
