@@ -124,7 +124,7 @@ def round_bias(p: Population, scale: np.ndarray | float) -> tuple[np.ndarray, np
 
 
 def on_grid(p: Population, bits: int) -> bool:
-    """Whether S = 1 loses nothing."""
+    """Whether S = 1 loses nothing; a negative exponent does, as it rounds the sums of a step down."""
     registers = [p.bias * UNIT, np.ravel(p.first_u) * UNIT, np.ravel(p.jump) * UNIT]
     if p.threshold is not None:
         registers.append(p.threshold)
@@ -133,7 +133,8 @@ def on_grid(p: Population, bits: int) -> bool:
         return False
     mant, exp = round_bias(p, 1.0)
     exact_bias = np.array_equal(mant << exp, np.rint(p.bias * UNIT))
-    return exact_bias and all(_exact_exponent(w.stored, bits) is not None for w in p.weights.values())
+    exps = [_exact_exponent(w.stored, bits) for w in p.weights.values()]
+    return exact_bias and all(exp is not None and exp >= 0 for exp in exps)
 
 
 def _whole(values: np.ndarray) -> bool:

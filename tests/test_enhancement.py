@@ -216,15 +216,11 @@ def test_no_output_before_its_sound():
 
 
 def test_training_gains_and_repeats():
-    rng = np.random.default_rng(0)
-    noises = [[NOISES["band"](rng, RATE, RATE).astype(np.float32)]]
-    speech = [[tone(1.0, hz) for hz in (200, 350)]]
-    valid = list(zip(*draw(speech, noises, 2, 0.25, rng), strict=True))
+    _, found, _ = training()
     chosen = Settings(steps=30, batch=4, seconds=0.25, checks=3)
     said, nets = [], []
     for _ in range(2):
         torch.manual_seed(0)
-        found = Material(speech, noises, valid)
         nets.append(train(DPSNN(Sizes(16, recurrent=False)), found, chosen, lambda *s: said.append(s)))
     assert said[:3] == said[3:] and said[2][1] > 3
     assert not any(net.training for net in nets)
@@ -233,3 +229,41 @@ def test_training_gains_and_repeats():
 def test_material_of_nothing_is_refused():
     with pytest.raises(BadInput, match="nothing to train on"):
         material_of(None, None, 0)
+
+
+def training() -> tuple[DPSNN, Material, Settings]:
+    rng = np.random.default_rng(0)
+    noises = [[NOISES["band"](rng, RATE, RATE).astype(np.float32)]]
+    speech = [[tone(1.0, hz) for hz in (200, 350)]]
+    valid = list(zip(*draw(speech, noises, 2, 0.25, rng), strict=True))
+    torch.manual_seed(0)
+    net = DPSNN(Sizes(16, recurrent=False))
+    return net, Material(speech, noises, valid), Settings(steps=4, batch=2, seconds=0.1, checks=2)
+
+
+def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path):
+    class Killed(Exception):
+        pass
+
+    def kill(step: int, gain: float) -> None:
+        raise Killed
+
+    whole = train(*training())
+    with pytest.raises(Killed):
+        train(*training(), kill, tmp_path / "last.ckpt")
+    resumed = train(*training(), checkpoint=tmp_path / "last.ckpt")
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+class Trap:
+    """Runs code where it is unpickled."""
+
+    def __reduce__(self):
+        return exec, ("raise SystemExit('a checkpoint ran code')",)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    torch.save({"net": Trap()}, tmp_path / "last.ckpt")
+    with pytest.raises(BadInput, match="no checkpoint of this run"):
+        train(*training(), checkpoint=tmp_path / "last.ckpt")

@@ -185,6 +185,19 @@ def test_small_weights_without_a_threshold_are_not_taken_for_zeros(bits):
     assert program.connections[0].weights[0, 0] < 0
 
 
+def test_fractions_of_a_threshold_of_one_are_not_on_the_grid():
+    graph = network(0)
+    for name in ("a", "b"):
+        graph.nodes[f"w_{name}"].weight[:] = 0.25
+        graph.nodes[f"w_{name}"].bias[:] = 0
+        graph.nodes[name].v_threshold[:] = 1.0
+        graph.nodes[name].tau[:], graph.nodes[name].r[:] = 4e-3, 4.0
+    program = export.quantize(graph, spikes())
+    assert program.populations["a"].vth.min() > 1
+    ours, floats = run(program, spikes(), ["a"]), run(graph, spikes(), ["a"])
+    assert np.array_equal(ours.spikes["a"], floats.spikes["a"]) and floats.spikes["a"].any()
+
+
 def test_weights_that_the_membrane_keeps_small_are_below_the_largest_integer():
     x = np.full((1, 3, 1), 30_000)
     connection = export.quantize(readout(0.7), x).connections[0]

@@ -173,7 +173,7 @@ class _Run:
     def load(self, path: Path) -> None:
         """Read what `save` wrote."""
         try:
-            held = torch.load(path, map_location="cpu", weights_only=False)
+            held = torch.load(path, map_location="cpu", weights_only=True)
             for name in RESUMED:
                 getattr(self, name).load_state_dict(held[name])
             self.step, self.best, self.most = held["step"], held["best"], held["most"]
