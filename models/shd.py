@@ -54,7 +54,7 @@ class RecurrentNet(nn.Module):
         spike_grad = surrogate.fast_sigmoid(SLOPE)
         cell: snn.Leaky | Refractory = snn.Leaky(beta=beta, reset_mechanism="subtract", spike_grad=spike_grad)
         if refractory:
-            cell = Refractory(beta, refractory, spike_grad)
+            cell = Refractory(beta, refractory, spike_grad)  # type: ignore[arg-type]
         self.hidden = Spiking(cell, nn.Linear(hidden, hidden), dropout)
         self.out = nn.Linear(hidden, n_out)
         self.readout = Integrating(Integrator(n_out, beta=0.0).requires_grad_(False))
