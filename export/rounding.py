@@ -124,7 +124,7 @@ def round_bias(p: Population, scale: np.ndarray | float) -> tuple[np.ndarray, np
 
 
 def on_grid(p: Population, bits: int) -> bool:
-    """Whether S = 1 loses nothing; a negative exponent does, as it rounds the sums of a step down."""
+    """Whether S = 1 loses nothing. Weights have to be whole: of others the sum of a step is rounded down."""
     registers = [p.bias * UNIT, np.ravel(p.first_u) * UNIT, np.ravel(p.jump) * UNIT]
     if p.threshold is not None:
         registers.append(p.threshold)
@@ -133,8 +133,8 @@ def on_grid(p: Population, bits: int) -> bool:
         return False
     mant, exp = round_bias(p, 1.0)
     exact_bias = np.array_equal(mant << exp, np.rint(p.bias * UNIT))
-    exps = [_exact_exponent(w.stored, bits) for w in p.weights.values()]
-    return exact_bias and all(exp is not None and exp >= 0 for exp in exps)
+    stored = [w.stored for w in p.weights.values()]
+    return exact_bias and all(_whole(w) and _exact_exponent(w, bits) is not None for w in stored)
 
 
 def _whole(values: np.ndarray) -> bool:

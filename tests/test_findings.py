@@ -102,7 +102,7 @@ def test_thresholds_out_of_reach():
 def test_a_connection_whose_weights_are_all_gone():
     graph = network([[2.0, 2.0, 2.0]])
     graph.nodes["other"] = nir.Input({"input": np.array([2])})
-    graph.nodes["faint"] = nir.Linear(np.full((1, 2), 1e-6))
+    graph.nodes["faint"] = nir.Linear(np.full((1, 2), 1e-9))
     graph.edges += [("other", "faint"), ("faint", "n")]
     findings = found(graph)
     assert the_one(findings, "error", "other -> n: share of weights rounded to 0").value == 1

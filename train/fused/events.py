@@ -64,7 +64,7 @@ def found(x: np.ndarray, dtype: np.dtype | None = None, most: float = 1.0) -> Ev
 
     >>> events = found(np.array([[0.0, 3.0], [0.0, 0.0]], np.float32))
     >>> events.starts, events.ends, events.columns[:1], events.values[:1]
-    (array([0, 2]), array([1, 2]), array([1], dtype=int32), array([3.], dtype=float32))
+    (array([0, 1]), array([1, 1]), array([1], dtype=int32), array([3.], dtype=float32))
     """
     rows, n = x.shape
     width = int(np.ceil(most * n))
