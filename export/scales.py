@@ -30,7 +30,7 @@ def max_abs(p: Population, observed: Observed | None, bits: int, clip: float = 1
     value = _shifted(span(bits) / (clip * largest), limit)
     if value is None:  # the weights stay below the largest integer
         value = limit
-    if np.ldexp(value * largest, -RANGES["weight_exp"][0]) < weight_step(bits):
+    if np.ldexp(value * largest, -RANGES["weight_exp"][0]) <= weight_step(bits) / 2:
         raise OutOfRange(
             f"'{p.name}': threshold, bias or membrane need a scale below {limit:.3g}, which the weights "
             f"of up to {largest:.3g} would lose; scale the layer's weights and threshold together"
