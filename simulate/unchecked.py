@@ -6,7 +6,7 @@ None checks its bounds: the caller does.
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
@@ -82,3 +82,19 @@ def anew(typing, number):
         return builder.asm(kind, "", "=r,0", values, side_effect=True)
 
     return number(number), generate
+
+
+@primitive
+def prefetch(typing, array, at):
+    """Ask for the line that holds `array.ravel()[at]`, which need not exist."""
+
+    def generate(context, builder, signature, values):
+        data = context.make_array(array)(context, builder, values[0]).data
+        place = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(function, [place, word(0), word(2), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate

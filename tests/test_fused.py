@@ -1,6 +1,9 @@
 """Training layer by layer: the spikes and gradients of the module's own loop."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from time import sleep
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from lavalier.models.neurons import Integrator
 from lavalier.train.fused import Fused
 from lavalier.train.fused import events as fused_events
 from lavalier.train.fused.events import found, product, turned
+from lavalier.train.fused.room import room
+from lavalier.train.fused.threads import gathering, shared
 
 BATCH, STEPS, N_IN, N = 3, 12, 7, 5
 CLOSE = 1e-9  # relative, of norms, in float64
@@ -280,6 +285,9 @@ def test_products_of_events_are_those_of_matrices(monkeypatch, rows, columns, n,
     product(turned(events), back, gradient)
     assert np.array_equal(out, 1 + x @ dense)
     assert np.array_equal(gradient, x.T @ back)
+    start = np.arange(n) + 0.5
+    product(events, dense, out, start)
+    assert np.array_equal(out, start + x @ dense)
 
 
 def test_results_do_not_depend_on_the_number_of_threads():
@@ -293,6 +301,55 @@ def test_results_do_not_depend_on_the_number_of_threads():
         torch.set_num_threads(threads)
     assert torch.equal(results[0][0], results[1][0])
     assert all(torch.equal(a, b) for a, b in zip(*(g.values() for _, g in results), strict=True))
+
+
+def test_memory_that_nobody_holds_is_given_again_and_held_memory_never():
+    like, size = torch.zeros(1), (3, 65537)
+    first, second = room(size, like), room(size, like)
+    held, free = first.data_ptr(), second.data_ptr()
+    first[:] = 7
+    kept = first.view(-1)[5:]  # a view holds it too
+    del first, second
+    third, fourth = room((2, 65537), like), room(size, like)
+    assert (third.data_ptr(), third.shape) == (free, (2, 65537))
+    assert fourth.data_ptr() not in (held, free)
+    assert torch.equal(kept, torch.full_like(kept, 7))
+    assert room((4, 4), like).data_ptr() not in (held, free)  # far too large a block
+
+
+def test_threads_that_are_busy_with_another_s_work_are_not_waited_for():
+    threads, started, done = torch.get_num_threads(), Barrier(4), []
+
+    def outer(_: int) -> None:
+        started.wait(timeout=60)  # all four hold a worker each, so that none is left to help
+        shared(8, lambda low, high: done.append((low, high)), each=1)
+
+    def call(i: int) -> None:
+        torch.set_num_threads(4)
+        gathering(outer)(i)
+
+    try:
+        with ThreadPoolExecutor(4) as callers:
+            list(callers.map(call, range(4)))
+    finally:
+        torch.set_num_threads(threads)
+    assert sorted(done) == sorted([(i, i + 1) for i in range(8)] * 4)
+
+
+def test_an_error_in_a_helper_is_not_lost():
+    threads = torch.get_num_threads()
+
+    def work(low: int, high: int) -> None:
+        sleep(0.05)
+        if low == 1:
+            raise KeyError(low)
+
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(KeyError):
+            gathering(shared)(2, work)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_what_only_training_does_is_found_when_training_begins():

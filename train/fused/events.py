@@ -85,7 +85,7 @@ def turned(events: Events) -> Events:
     return Events(starts, ends, columns, values, len(events.starts))
 
 
-def product(events: Events, dense: np.ndarray, out: np.ndarray) -> None:
+def product(events: Events, dense: np.ndarray, out: np.ndarray, start: np.ndarray | None = None) -> None:
     """Add the product of the matrix and a dense one (columns, n) to `out` (rows, n).
 
     Parameters
@@ -94,17 +94,22 @@ def product(events: Events, dense: np.ndarray, out: np.ndarray) -> None:
         The matrix.
     dense, out : float
         Whole rows lie together.
+    start : float (n), optional
+        What each row begins with, instead of what `out` holds.
     """
-    shared(len(out), lambda low, high: add_product(events, dense, out, low, high))
+    shared(len(out), lambda low, high: add_product(events, dense, out, low, high, start))
 
 
-def add_product(events: Events, dense: np.ndarray, out: np.ndarray, low: int, high: int) -> None:
+def add_product(
+    events: Events, dense: np.ndarray, out: np.ndarray, low: int, high: int, start: np.ndarray | None = None
+) -> None:
     """As `product`, some of the rows, in this thread."""
     n = out.shape[1]
     width = CACHE // (dense.itemsize * max(1, len(dense))) // LANES * LANES
     width = min(n, width if width >= NARROW else n)
     each = max(1, CACHE // (dense.itemsize * width))
-    accumulate(*events[:4], dense, out, width, each, low, high)
+    start = np.empty(0, out.dtype) if start is None else start
+    accumulate(*events[:4], dense, start, out, width, each, low, high)
 
 
 @kernel
@@ -154,8 +159,11 @@ def turn(starts, ends, columns, values, turned_starts, turned_ends, turned_colum
 
 
 @kernel
-def accumulate(starts, ends, columns, values, dense, out, width, each, low, high):
-    """Add rows of `dense` to some rows of `out`, in blocks of `width` columns and `each` rows of `dense`."""
+def accumulate(starts, ends, columns, values, dense, start, out, width, each, low, high):
+    """Add rows of `dense` to some rows of `out`, in blocks of `width` columns and `each` rows of `dense`.
+
+    `start` (n), or nothing, is what each row of `out` begins with.
+    """
     n, at, one = dense.shape[1], np.empty(high - low, np.int64), dense.dtype.type(1)
     weighted = values.size > 0
     for begin in range(0, n, width):
@@ -164,6 +172,8 @@ def accumulate(starts, ends, columns, values, dense, out, width, each, low, high
         for limit in range(each, dense.shape[0] + each, each):
             for row in range(low, high):
                 k, last, total = at[row - low], ends[row], window(out, row * n + begin, size)
+                if start.size and limit == each:
+                    _copy(window(start, begin, size), total)
                 while k + 4 <= last and columns[k + 3] < limit:
                     d0 = window(dense, columns[k] * n + begin, size)
                     d1 = window(dense, columns[k + 1] * n + begin, size)
@@ -181,6 +191,12 @@ def accumulate(starts, ends, columns, values, dense, out, width, each, low, high
                     )
                     k += 1
                 at[row - low] = k
+
+
+@inlined
+def _copy(x, to):
+    for j in range(to.size):
+        to[j] = x[j]
 
 
 @inlined

@@ -6,9 +6,12 @@ The arithmetic is that of `layer.Form`. Samples `low` to `high` are run, so that
 import numpy as np
 
 from ...simulate.compiled import inlined, kernel
-from ...simulate.unchecked import window
+from ...simulate.unchecked import prefetch, window
 from .compress import places_above
 from .surrogates import ATAN, FAST_SIGMOID
+
+LINE = 16  # floats that the memory brings at once
+AHEAD = 2  # steps that the way back asks for early: memory that is read backwards comes late
 
 
 @kernel
@@ -110,11 +113,17 @@ def _spikes(m, threshold, s):
 
 @inlined
 def _reset(last, m, threshold, rates, after):
-    one, none = rates.dtype.type(1), rates.dtype.type(0)
     _, _, drops, clears = rates
     for j in range(m.size):
-        due = (one if m[j] > threshold[j] else none) - (one if last[j] > threshold[j] else none)
+        due = _due(m[j], last[j], threshold[j], rates)
         after[j] = m[j] - due * (drops * threshold[j] + clears * m[j])
+
+
+@inlined
+def _due(m, last, threshold, rates):
+    """Return 1 where a reset acts at once, less 1 where the step before asked for one."""
+    one, none = rates.dtype.type(1), rates.dtype.type(0)
+    return (one if m > threshold else none) - (one if last > threshold else none)
 
 
 @inlined
@@ -195,14 +204,16 @@ def retreat(
     """
     steps, n = mem.shape[1:]
     rest, once, wide = np.zeros(n, mem.dtype), after.size > 0, alpha.size > 0
-    h, from_s, nowhere = np.empty(n, mem.dtype), np.empty(n, mem.dtype), np.zeros(3 * n, mem.dtype)
+    h, from_s, learn = np.empty(n, mem.dtype), np.empty(n, mem.dtype), sums.size > 0
     for b in range(low, high):
-        learns, back = sums.size > 0, window(later, b * n, n)
-        wanted = window(sums, b * 3 * n, 3 * n) if learns else window(nowhere, 0, 3 * n)
-        from_beta, from_alpha = window(wanted, 0, n), window(wanted, n, n)
-        from_threshold = window(wanted, 2 * n, n)
+        back, at = window(later, b * n, n), b * 3 * n if learn else 0
+        from_beta, from_alpha = window(sums, at, n), window(sums, at + n, n)
+        from_threshold = window(sums, at + 2 * n, n)
         for t in range(top - 1, bottom - 1, -1):
             at = (b * steps + t) * n
+            _ask(mem, at - (AHEAD + 1) * n, n)
+            if gs.size:
+                _ask(gs, at - AHEAD * n, n)
             m, ga_t = window(mem, at, n), window(ga, at - origin * steps * n, n)
             last = _before(rest, after, at, t) if once else _before(rest, mem, at, t)
             if surrogate == FAST_SIGMOID:
@@ -217,14 +228,28 @@ def retreat(
                 wanting = window(from_s, 0, n)
             if gm.size:
                 _add(window(gm, at, n), back)
+            if once and learn:
+                _learn_reset(m, last, threshold, rates, back, from_threshold)
             if once:
-                _undo_reset(m, last, h, wanting, threshold, rates, back, from_threshold)
+                _undo_reset(m, last, h, wanting, threshold, rates, back)
             else:
-                _add_times(h, wanting, back, from_threshold)
-            _undo_step(last, beta, threshold, rates, ga_t, back, from_beta, from_threshold)
+                _times(wanting, h)
+            if learn:
+                _subtract(h, from_threshold)
+            _add(h, back)
+            if learn:
+                _learn_step(last, threshold, rates, back, from_beta, from_threshold)
+            _undo_step(last, beta, threshold, rates, ga_t, back)
             if wide:
-                before = _before(rest, syn, at, t if syn.size else 0)
-                _undo_charge(before, alpha, ga_t, window(later_syn, b * n, n), from_alpha)
+                _undo_charge(alpha, ga_t, window(later_syn, b * n, n))
+            if wide and learn:
+                _add_product(ga_t, _before(rest, syn, at, t if syn.size else 0), from_alpha)
+
+
+@inlined
+def _ask(states, at, n):
+    for j in range(0, n, LINE):
+        prefetch(states, at + j)
 
 
 @inlined
@@ -262,41 +287,62 @@ def _add(x, to):
 
 
 @inlined
-def _add_times(h, from_s, back, from_threshold):
-    for j in range(back.size):
-        spike = h[j] * from_s[j]
-        back[j] += spike
-        from_threshold[j] -= spike
+def _subtract(x, to):
+    for j in range(to.size):
+        to[j] -= x[j]
 
 
 @inlined
-def _undo_reset(m, last, h, from_s, threshold, rates, back, from_threshold):
-    one, none = rates.dtype.type(1), rates.dtype.type(0)
+def _times(x, to):
+    for j in range(to.size):
+        to[j] *= x[j]
+
+
+@inlined
+def _add_product(x, y, to):
+    for j in range(to.size):
+        to[j] += x[j] * y[j]
+
+
+@inlined
+def _learn_reset(m, last, threshold, rates, back, from_threshold):
+    for j in range(back.size):
+        from_threshold[j] -= rates[2] * _due(m[j], last[j], threshold[j], rates) * back[j]
+
+
+@inlined
+def _undo_reset(m, last, h, from_s, threshold, rates, back):
+    """Make `h` what comes through the spikes, and `back` what comes through the membranes."""
+    one = rates.dtype.type(1)
     _, _, drops, clears = rates
     for j in range(back.size):
-        due = (one if m[j] > threshold[j] else none) - (one if last[j] > threshold[j] else none)
-        spike = h[j] * (from_s[j] - (drops * threshold[j] + clears * m[j]) * back[j])
-        from_threshold[j] -= spike + drops * due * back[j]
-        back[j] = back[j] * (one - due * clears) + spike
+        h[j] *= from_s[j] - (drops * threshold[j] + clears * m[j]) * back[j]
+        back[j] *= one - _due(m[j], last[j], threshold[j], rates) * clears
 
 
 @inlined
-def _undo_step(last, beta, threshold, rates, ga, back, from_beta, from_threshold):
+def _learn_step(last, threshold, rates, back, from_beta, from_threshold):
     one, none = rates.dtype.type(1), rates.dtype.type(0)
     forgets, wipes, drops, _ = rates
     for j in range(back.size):
         r = one if last[j] > threshold[j] else none
-        kept, keeps = back[j] * (one - r * wipes), one - r * forgets
-        from_beta[j] += kept * last[j] * keeps
+        from_beta[j] += back[j] * (one - r * wipes) * last[j] * (one - r * forgets)
         from_threshold[j] -= drops * r * back[j]
-        ga[j] = kept
-        back[j] = beta[j] * kept * keeps
 
 
 @inlined
-def _undo_charge(before, alpha, ga, back_syn, from_alpha):
+def _undo_step(last, beta, threshold, rates, ga, back):
+    one, none = rates.dtype.type(1), rates.dtype.type(0)
+    forgets, wipes, _, _ = rates
+    for j in range(back.size):
+        r = one if last[j] > threshold[j] else none
+        kept = back[j] * (one - r * wipes)
+        ga[j] = kept
+        back[j] = beta[j] * kept * (one - r * forgets)
+
+
+@inlined
+def _undo_charge(alpha, ga, back_syn):
     for j in range(ga.size):
-        total = ga[j] + back_syn[j]
-        ga[j] = total
-        from_alpha[j] += total * before[j]
-        back_syn[j] = alpha[j] * total
+        ga[j] += back_syn[j]
+        back_syn[j] = alpha[j] * ga[j]

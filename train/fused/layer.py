@@ -167,20 +167,17 @@ class _Steps(torch.autograd.Function):
         values = mem.numpy()
         given = *arrays(values, 1, beta, alpha, threshold), form.rates(values.dtype.type)
         onward, inward = arrays(values, 2, *(None if w is None else w.t() for w in (weights, weight)))
+        start = mem.new_zeros(n).numpy() if bias is None else bias.detach().numpy()
         block = max(1, CACHE // (LANES * n * values.itemsize)) * LANES
         states = arrays(values, 3, mask, syn, after, None if only_events else spikes)
 
         def work(low: int, high: int) -> None:
-            each = high - low if weights is not None else together(steps, n, values.itemsize)
-            for first in range(low, high, each):
-                last = min(first + each, high)
-                if events is not None:
-                    mem[first:last] = 0 if bias is None else bias.detach()
-                    rows = values.reshape(batch * steps, n)
-                    add_product(events, inward, rows, first * steps, last * steps)
-                advance(values, *given, onward, block, *states, *sent[:3], first, last)
+            if events is not None:
+                rows = values.reshape(batch * steps, n)
+                add_product(events, inward, rows, low * steps, high * steps, start)
+            advance(values, *given, onward, block, *states, *sent[:3], low, high)
 
-        shared(batch, work)
+        shared(batch, work, together(steps, n, values.itemsize) if weights is None else None)
         ctx.form, ctx.mask, ctx.events, ctx.sent = form, mask, events, sent
         syn = syn if kept == steps else None
         ctx.save_for_backward(mem, after, syn, beta, threshold, alpha, weights, x, weight, bias)

@@ -11,6 +11,7 @@ from .room import room
 from .surrogates import GIVEN, slopes
 from .threads import shared
 
+TOGETHER = 2  # parts of a batch that go back step by step: in each, the weights are read again for every step
 PARTS = 4  # of a batch, each summed by itself: the sums do not depend on the number of threads
 
 
@@ -55,7 +56,7 @@ class Retreat:
         """Go on through synapses, to what wants gradients."""
         self.events, self.weight = events, weight.detach()
         self.gx = room((self.batch, self.steps, weight.shape[1]), weight) if x_wants else None
-        self.parts_w = weight.new_zeros(PARTS, *weight.t().shape) if w_wants else None
+        self.parts_w = room((PARTS, *weight.t().shape), weight).zero_() if w_wants else None
         self.parts_b = weight.new_zeros(PARTS, self.n) if b_wants else None
 
     def registers_gradients(self) -> tuple[torch.Tensor | None, ...]:
@@ -68,9 +69,8 @@ class Retreat:
             self.ga = room(self.mem.shape, self.mem)
 
         def back(part: int, first: int, last: int) -> None:
-            ga = (
-                room((last - first, self.steps, self.n), self.mem) if self.ga is None else self.ga[first:last]
-            )
+            some = last - first, self.steps, self.n
+            ga = room(some, self.mem) if self.ga is None else self.ga[first:last]
             self._back(ga, None, first, last, self.steps, 0)
             self._through(ga, part, first, last)
 
@@ -80,29 +80,36 @@ class Retreat:
         """Go back step by step; return the gradient of the weights among the neurons, if it is wanted."""
         ga = self.ga = room(self.mem.shape, self.mem)
         returned = self.mem.new_zeros(self.batch, self.n)
-        for t in range(self.steps - 1, -1, -1):
-            self._back(ga, returned, 0, self.batch, t + 1, t)
-            torch.mm(ga[:, t] if mask is None else ga[:, t] * mask[:, t], weights, out=returned)
+
+        def back(low: int, high: int) -> None:
+            now = ga[low:high]
+            for t in range(self.steps - 1, -1, -1):
+                self._back(ga, returned, low, high, t + 1, t)
+                arrived = now[:, t] if mask is None else now[:, t] * mask[low:high, t]
+                torch.mm(arrived, weights, out=returned[low:high])
+
+        shared(self.batch, back, -(-self.batch // TOGETHER))
         self._by_parts(lambda part, first, last: self._through(ga[first:last], part, first, last))
         if not wants:
             return None
         out, masked = weights.new_zeros(self.n, self.n), ga if mask is None else ga * mask
         product(turned(_a_step_later(sent, self.steps)), masked.flatten(0, 1).numpy(), out.numpy())
-        return out.t()
+        return out.t().contiguous()
 
     def _by_parts(self, work: Callable[[int, int, int], None]) -> None:
         """Do work(part, first, last) on a few samples at a time, and sum up what the parts found."""
-        each = max(1, CACHE // (self.steps * self.n * self.like.itemsize))
+        most = max(1, CACHE // (self.steps * self.n * self.like.itemsize))
 
-        def of_parts(low: int, high: int) -> None:
-            for part in range(low, high):
-                begin, end = self.batch * part // PARTS, self.batch * (part + 1) // PARTS
-                for first in range(begin, end, each):
-                    work(part, first, min(first + each, end))
+        def of_part(part: int, _: int) -> None:
+            begin, end = self.batch * part // PARTS, self.batch * (part + 1) // PARTS
+            size, pieces = end - begin, -(-(end - begin) // most)
+            for i in range(pieces):
+                work(part, begin + size * i // pieces, begin + size * (i + 1) // pieces)
 
-        shared(PARTS, of_parts)
+        shared(PARTS, of_part, each=1)
         if self.events is not None:
-            self.gw = None if self.parts_w is None else self.parts_w.sum(0).t()
+            # whole here, by one of torch's threads: others would wait busily for more
+            self.gw = None if self.parts_w is None else self.parts_w.sum(0).t().contiguous()
             self.gb = None if self.parts_b is None else self.parts_b.sum(0)
 
     def _back(self, ga, returned, first: int, last: int, top: int, bottom: int) -> None:

@@ -17,8 +17,8 @@ class _Sparse(torch.autograd.Function):
     @gathering
     def forward(ctx, x, weight, bias, events):
         out = room((len(x), len(weight)), weight)
-        out[:] = 0 if bias is None else bias
-        product(events, weight.t().contiguous().numpy(), out.numpy())
+        start = weight.new_zeros(len(weight)) if bias is None else bias
+        product(events, weight.t().contiguous().numpy(), out.numpy(), start.numpy())
         ctx.events = events
         ctx.save_for_backward(weight)
         return out
@@ -34,7 +34,7 @@ class _Sparse(torch.autograd.Function):
         if weight_wants:
             out = g.new_zeros(weight.t().shape)
             product(turned(ctx.events), g.numpy(), out.numpy())
-            gw = out.t()
+            gw = out.t().contiguous()  # here, by one of torch's threads: others would wait busily for more
         return gx, gw, g.sum(0) if bias_wants else None, None
 
 
