@@ -65,7 +65,7 @@ def shared(size: int, work: Callable[[int, int], None], each: int | None = None)
     work : callable
         Of two bounds.
     each : int, optional
-        Size of a part; default: as many parts as there are threads.
+        Size of a part, at most; default: as many parts as there are threads.
 
     >>> done = []
     >>> gathering(shared)(3, lambda low, high: done.extend(range(low, high)))
@@ -73,7 +73,7 @@ def shared(size: int, work: Callable[[int, int], None], each: int | None = None)
     [0, 1, 2]
     """
     threads = getattr(_gathered, "threads", 1)
-    part = each or max(1, -(-size // threads))
+    part = max(1, min(each or size, -(-size // threads)))
     todo = iter(range(0, size, part))  # each start is given to one thread
 
     def take() -> None:
