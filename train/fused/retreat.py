@@ -12,6 +12,7 @@ from .surrogates import GIVEN, slopes
 from .threads import shared
 
 TOGETHER = 2  # parts of a batch that go back step by step: in each, the weights are read again for every step
+CHUNK = 2 * CACHE  # bytes of gradients at once: fewer, and more calls take longer than the memory saves
 PARTS = 4  # of a batch, each summed by itself: the sums do not depend on the number of threads
 
 
@@ -98,7 +99,7 @@ class Retreat:
 
     def _by_parts(self, work: Callable[[int, int, int], None]) -> None:
         """Do work(part, first, last) on a few samples at a time, and sum up what the parts found."""
-        most = max(1, CACHE // (self.steps * self.n * self.like.itemsize))
+        most = max(1, CHUNK // (self.steps * self.n * self.like.itemsize))
 
         def of_part(part: int, _: int) -> None:
             begin, end = self.batch * part // PARTS, self.batch * (part + 1) // PARTS
@@ -108,8 +109,7 @@ class Retreat:
 
         shared(PARTS, of_part, each=1)
         if self.events is not None:
-            # whole here, by one of torch's threads: others would wait busily for more
-            self.gw = None if self.parts_w is None else self.parts_w.sum(0).t().contiguous()
+            self.gw = None if self.parts_w is None else _sum_of_parts(self.parts_w)
             self.gb = None if self.parts_b is None else self.parts_b.sum(0)
 
     def _back(self, ga, returned, first: int, last: int, top: int, bottom: int) -> None:
@@ -132,6 +132,17 @@ class Retreat:
             events = turned(self.events.rows(first * self.steps, last * self.steps))
             out = self.parts_w[part].numpy()
             add_product(events, ga.numpy(), out, 0, len(out))
+
+
+def _sum_of_parts(parts: torch.Tensor) -> torch.Tensor:
+    """Return (n, n_in) of (parts, n_in, n), in whole rows: autograd would copy it to have them."""
+    out = room((parts.shape[2], parts.shape[1]), parts)
+
+    def add(low: int, high: int) -> None:
+        out.t()[low:high] = parts[:, low:high].sum(0)
+
+    shared(parts.shape[1], add)
+    return out
 
 
 def _a_step_later(sent: Events, steps: int) -> Events:
