@@ -16,7 +16,7 @@ from torch.nn import functional
 from lavalier.models.neurons import Integrator
 from lavalier.train.fused import Fused
 from lavalier.train.fused import events as fused_events
-from lavalier.train.fused.events import found, product, turned
+from lavalier.train.fused.events import add_turned_product, add_up, found, product, turned
 from lavalier.train.fused.room import room
 from lavalier.train.fused.threads import gathering, shared
 
@@ -285,6 +285,11 @@ def test_products_of_events_are_those_of_matrices(monkeypatch, rows, columns, n,
     product(turned(events), back, gradient)
     assert np.array_equal(out, 1 + x @ dense)
     assert np.array_equal(gradient, x.T @ back)
+    add_turned_product(events, back, gradient)
+    assert np.array_equal(gradient, 2 * (x.T @ back))
+    total = np.ones(n)
+    add_up(back, total)
+    assert np.array_equal(total, 1 + back.sum(0))
     start = np.arange(n) + 0.5
     product(events, dense, out, start)
     assert np.array_equal(out, start + x @ dense)

@@ -104,12 +104,21 @@ def add_product(
     events: Events, dense: np.ndarray, out: np.ndarray, low: int, high: int, start: np.ndarray | None = None
 ) -> None:
     """As `product`, some of the rows, in this thread."""
-    n = out.shape[1]
-    width = CACHE // (dense.itemsize * max(1, len(dense))) // LANES * LANES
-    width = min(n, width if width >= NARROW else n)
-    each = max(1, CACHE // (dense.itemsize * width))
     start = np.empty(0, out.dtype) if start is None else start
-    accumulate(*events[:4], dense, start, out, width, each, low, high)
+    accumulate(*events[:4], dense, start, out, *_block(dense), low, high)
+
+
+def add_turned_product(events: Events, dense: np.ndarray, out: np.ndarray) -> None:
+    """As `product` of the `turned` matrix, in this thread and in one call."""
+    accumulate_turned(*events[:4], dense, out, *_block(dense))
+
+
+def _block(dense: np.ndarray) -> tuple[int, int]:
+    """Return how many columns and rows of a matrix stay in a core's cache."""
+    rows, n = dense.shape
+    width = CACHE // (dense.itemsize * max(1, rows)) // LANES * LANES
+    width = min(n, width if width >= NARROW else n)
+    return width, max(1, CACHE // (dense.itemsize * width))
 
 
 @kernel
@@ -191,6 +200,34 @@ def accumulate(starts, ends, columns, values, dense, start, out, width, each, lo
                     )
                     k += 1
                 at[row - low] = k
+
+
+@kernel
+def accumulate_turned(starts, ends, columns, values, dense, out, width, each):
+    """Turn entries, and accumulate all rows of `out`."""
+    size, n = 0, out.shape[0]
+    for row in range(starts.size):
+        size += ends[row] - starts[row]
+    turned_starts, turned_ends = np.zeros(n, starts.dtype), np.zeros(n, ends.dtype)
+    turned_columns = np.empty(size, columns.dtype)
+    turned_values = np.empty(size if values.size else 0, values.dtype)
+    turn(starts, ends, columns, values, turned_starts, turned_ends, turned_columns, turned_values)
+    none = np.empty(0, out.dtype)
+    accumulate(turned_starts, turned_ends, turned_columns, turned_values, dense, none, out, width, each, 0, n)
+
+
+@kernel
+def add_up(rows, total):
+    """Add all rows (rows, n) to one (n)."""
+    n, one, row = total.size, total.dtype.type(1), 0
+    while row + 4 <= rows.shape[0]:
+        r0, r1 = window(rows, row * n, n), window(rows, (row + 1) * n, n)
+        r2, r3 = window(rows, (row + 2) * n, n), window(rows, (row + 3) * n, n)
+        _add_four(one, one, one, one, r0, r1, r2, r3, total)
+        row += 4
+    while row < rows.shape[0]:
+        _add_one(one, window(rows, row * n, n), total)
+        row += 1
 
 
 @inlined

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from .events import CACHE, Events, add_product, product, turned
+from .events import CACHE, Events, add_turned_product, add_up, product, turned
 from .kernels import retreat
 from .room import room
 from .surrogates import GIVEN, slopes
@@ -127,11 +127,10 @@ class Retreat:
         if self.gx is not None:
             torch.mm(ga, self.weight, out=self.gx[first:last].flatten(0, 1))
         if self.parts_b is not None:
-            self.parts_b[part] += ga.sum(0)
+            add_up(ga.numpy(), self.parts_b[part].numpy())
         if self.parts_w is not None:
-            events = turned(self.events.rows(first * self.steps, last * self.steps))
-            out = self.parts_w[part].numpy()
-            add_product(events, ga.numpy(), out, 0, len(out))
+            events = self.events.rows(first * self.steps, last * self.steps)
+            add_turned_product(events, ga.numpy(), self.parts_w[part].numpy())
 
 
 def _sum_of_parts(parts: torch.Tensor) -> torch.Tensor:
