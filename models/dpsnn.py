@@ -45,7 +45,7 @@ class Sizes:
             raise ValueError(f"n = {self.n}, norm = {self.norm!r}: n from 1, norm one of {', '.join(NORMS)}")
 
 
-PUBLISHED, SMALL = Sizes(), Sizes(64, recurrent=False)
+PUBLISHED, MEDIUM, SMALL = Sizes(), Sizes(96, recurrent=False), Sizes(64, recurrent=False)
 
 
 class Adaptive(nn.Module):

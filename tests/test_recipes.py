@@ -1,6 +1,7 @@
 """Recipes: one command from data to Lava, resumable, with options that are checked."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from lavalier import deploy
 from lavalier.simulate import report
 from lavalier.simulate.errors import BadInput, Mismatch
 from lavalier.train.recipes import load, names, train_recipe
+from lavalier.train.recipes import run as stage
 from lavalier.train.recipes.recipe import Recipe, Whole
 
 from .toy_recipe import TOY, UNLABELED, split
@@ -34,6 +36,23 @@ def test_one_call_trains_exports_and_scores(run):
         key: metrics[key] for key in ("float", "fixed", "ann")
     }
     assert metrics["energies"]["loihi1"]["conventional"]["macs_per_pass"] == 6 * 5 + 5 * 2
+
+
+def in_integers(folder, epochs, loss=TOY.loss):
+    """Train the toy, and on in integers with a loss; return it as rounded, and what was kept."""
+    options = TOY.chosen(changes={"epochs": epochs, "bit_true_epochs": 10, "batch": 16, "gain": 3.0})
+    parts = TOY.splits(None, 0, options)
+    net = stage.train_network(TOY, options, parts, 0, folder / "floats", False)
+    deployed = stage.to_chip(TOY, net, parts.train, options)
+    recipe = replace(TOY, loss=loss)
+    return deployed.rounded.program, stage.bit_true(recipe, deployed, parts, options, 0, folder, False)
+
+
+def test_training_in_integers_keeps_what_is_better_on_validation(tmp_path):
+    rounded, kept = in_integers(tmp_path / "hardly trained", epochs=1)
+    assert kept is not rounded
+    rounded, kept = in_integers(tmp_path / "backwards", 5, lambda output, y: TOY.loss(output, 1 - y))
+    assert kept is rounded
 
 
 @pytest.mark.skipif(deploy.missing("cpu") is not None, reason="needs Lava")

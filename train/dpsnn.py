@@ -13,7 +13,7 @@ import torch
 
 from ..export.dpsnn import READOUT, chip_graph, hybrid, quantized
 from ..export.nir_graphs import write
-from ..models.dpsnn import DPSNN, RATE, SMALL, Sizes
+from ..models.dpsnn import DPSNN, MEDIUM, RATE, Sizes
 from ..simulate import Hybrid, energy, fit, run
 from ..simulate.comparison import compare
 from ..simulate.cost.result import Energy
@@ -43,7 +43,7 @@ def train_dpsnn(
     out: Path,
     data: Path | None = None,
     speech: Path | None = None,
-    sizes: Sizes = SMALL,
+    sizes: Sizes = MEDIUM,
     settings: Settings = COARSE,
     fine: Settings | None = FINE,
     lava: Lava | None = None,

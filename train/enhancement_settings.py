@@ -21,7 +21,7 @@ class Settings:
     seed : int
     """
 
-    steps: int = 12_000
+    steps: int = 20_000
     batch: int = 8
     seconds: float = 1.0
     learning_rate: float = 1e-2

@@ -24,7 +24,7 @@ from torch import nn
 
 from ..models.readout import decide
 from ..simulate.errors import BadInput
-from .learner import Learner, Settings, Speaking, Vary
+from .learner import Learner, Loss, Settings, Speaking, Vary
 
 CHECKPOINT = "last.ckpt"
 
@@ -49,6 +49,7 @@ def fit(
     folder: Path,
     progress: bool = True,
     vary: Vary | None = None,
+    loss: Loss | None = None,
 ) -> nn.Module:
     """Train a network; go on from the checkpoint in `folder` if there is one.
 
@@ -70,6 +71,8 @@ def fit(
         Print one line per epoch on stderr.
     vary : function, optional
         Draws a variant of every batch, as `augment`.
+    loss : function, optional
+        Of output and labels; default: the cross-entropy of the mean over time.
 
     Returns
     -------
@@ -81,7 +84,7 @@ def fit(
     BadInput
         The checkpoint is damaged.
     """
-    learner = Learner(net, events, labels, settings, vary)
+    learner = Learner(net, events, labels, settings, vary, loss)
     run_epochs(learner, learner.n_batches, settings.epochs, folder, progress, clip=5.0)
     return learner.averaged.eval()
 

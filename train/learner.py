@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch.nn import functional
 
 Vary = Callable[[torch.Tensor, torch.Generator], torch.Tensor]  # events of a batch to a variant of them
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # output (batch, steps, n) and labels
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Settings:
     learning_rate : float
         At its peak, in the network's `step_sizes`.
     label_smoothing : float, 0 to 1
-        Share of the target that goes to all classes alike.
+        Share of the target that goes to all classes alike, where the loss is the learner's own.
     average : float, 0 to 1
         Share of the averaged weights kept per step.
     """
@@ -52,14 +53,15 @@ class Speaking(LightningModule):
 class Learner(Speaking):
     """A network, its running average, and the data that it learns from.
 
-    Batches are numbers: the learner holds the data, and draws their order and variants itself.
+    Batches are numbers: the learner holds the data, and draws their order and variants itself. Its own loss
+    is the cross-entropy of the mean over time.
     """
 
-    def __init__(self, net, events, labels, settings, vary: Vary | None = None):
+    def __init__(self, net, events, labels, settings, vary: Vary | None = None, loss: Loss | None = None):
         super().__init__()
         self.net = copy.deepcopy(net)
         self.averaged = copy.deepcopy(net).requires_grad_(False)
-        self.settings, self.vary = settings, vary
+        self.settings, self.vary, self.criterion = settings, vary, loss or self._cross_entropy
         self.events = torch.from_numpy(events)
         self.labels = torch.from_numpy(labels)
         self.n_batches = max(1, len(events) // settings.batch)
@@ -97,11 +99,15 @@ class Learner(Speaking):
         chosen = self.order[start : start + self.settings.batch]
         labels = self.labels[chosen]
         events = self.events[chosen].float()
-        scores = self.net(events if self.vary is None else self.vary(events, self.generator)).mean(1)
-        loss = functional.cross_entropy(scores, labels, label_smoothing=self.settings.label_smoothing)
+        output = self.net(events if self.vary is None else self.vary(events, self.generator))
+        loss = self.criterion(output, labels)
         self.loss += loss.item() / self.n_batches
-        self.correct += (scores.argmax(1) == labels).float().mean().item() / self.n_batches
+        self.correct += (output.mean(1).argmax(1) == labels).float().mean().item() / self.n_batches
         return loss
+
+    def _cross_entropy(self, output: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        smoothing = self.settings.label_smoothing
+        return functional.cross_entropy(output.mean(1), labels, label_smoothing=smoothing)
 
     @torch.no_grad()
     def on_train_batch_end(self, outputs, batch, batch_idx):

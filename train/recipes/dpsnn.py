@@ -27,7 +27,7 @@ class DpsnnOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
-    n: int = Field(64, ge=1)
+    n: int = Field(96, ge=1)
     recurrent: bool = False
     norm: Literal["layer", "batch", "none"] = "layer"
     speech: Path | None = None
@@ -69,7 +69,7 @@ DPSNN = Whole(
     metric="SI-SNR gain",
     options=DpsnnOptions,
     train=train,
-    variants={"published": {"n": 256, "recurrent": True, "batch": 8, "steps": 3000}},
+    variants={"published": {"n": 256, "recurrent": True, "batch": 8, "steps": 3000}, "small": {"n": 64}},
     unit="dB",
     scale=1.0,
 )

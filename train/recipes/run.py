@@ -8,6 +8,7 @@ import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -149,7 +150,10 @@ def train_recipe(
     tuned = None
     if options.bit_true_epochs:
         say(f"train: {options.bit_true_epochs} epochs in the chip's integers")
-        tuned = bit_true(deployed, splits.train, options, seed, out / "checkpoints" / "bit_true", progress)
+        folder = out / "checkpoints" / "bit_true"
+        tuned = bit_true(recipe, deployed, splits, options, seed, folder, progress)
+        if tuned is program:
+            say("train: no better on validation; the rounded network stays")
         tuned.save(out / "bit_true.nir")
     if recipe.hybrid is not None:
         recipe.hybrid(tuned or program, options).save(out / "model")
@@ -223,14 +227,27 @@ def to_chip(recipe: Recipe, net: torch.nn.Module, train: Split, options: Options
 
 
 def bit_true(
-    deployed: Deployed, train: Split, options: Options, seed: int, folder: Path, progress: bool = True
+    recipe: Recipe,
+    deployed: Deployed,
+    splits: Splits,
+    options: Options,
+    seed: int,
+    folder: Path,
+    progress: bool,
 ) -> Program:
-    """Train on in the chip's integers; return the Program whose output the training has seen."""
-    events = encoded(deployed.rounded.program, deployed.on_chip.encode(train.x))
+    """Train on in the chip's integers; return what scores better on validation, as trained or as rounded."""
+    rounded, encode = deployed.rounded.program, deployed.on_chip.encode
+    events, heard = (encoded(rounded, encode(split.x)) for split in (splits.train, splits.valid))
     settings = replace(FINE, epochs=options.bit_true_epochs, batch=options.batch, seed=seed)
-    trained = fit(BitTrue(deployed.rounded), events, train.y, settings, folder, progress)
+    loss = partial(_loss, recipe, options)
+    trained = fit(BitTrue(deployed.rounded), events, splits.train.y, settings, folder, progress, loss=loss)
     assert isinstance(trained, BitTrue)
-    return trained.program()
+    found = trained.program(), rounded
+    return max(found, key=lambda program: recipe.score(fast.run(program, heard).output, splits.valid.y))
+
+
+def _loss(recipe: Recipe, options: Options, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return recipe.loss(options.gain * output, y)
 
 
 def encoded(program: Program, x: np.ndarray) -> np.ndarray:
