@@ -178,7 +178,7 @@ def accumulate(starts, ends, columns, values, dense, start, out, width, each, lo
     for begin in range(0, n, width):
         size = min(width, n - begin)
         at[:] = starts[low:high]
-        for limit in range(each, dense.shape[0] + each, each):
+        for limit in range(each, max(1, dense.shape[0]) + each, each):
             for row in range(low, high):
                 k, last, total = at[row - low], ends[row], window(out, row * n + begin, size)
                 if start.size and limit == each:

@@ -11,9 +11,10 @@ from .room import room
 from .surrogates import GIVEN, slopes
 from .threads import shared
 
-TOGETHER = 2  # parts of a batch that go back step by step: in each, the weights are read again for every step
 CHUNK = 2 * CACHE  # bytes of gradients at once: fewer, and more calls take longer than the memory saves
-PARTS = 4  # of a batch, each summed by itself: the sums do not depend on the number of threads
+# of a batch; they do not depend on the number of threads, so that results do not
+PARTS = 4  # each summed by itself
+TOGETHER = 2  # each going back step by step, reading all weights in every one
 
 
 class Retreat:
@@ -82,14 +83,15 @@ class Retreat:
         ga = self.ga = room(self.mem.shape, self.mem)
         returned = self.mem.new_zeros(self.batch, self.n)
 
-        def back(low: int, high: int) -> None:
+        def back(part: int, _: int) -> None:
+            low, high = self.batch * part // TOGETHER, self.batch * (part + 1) // TOGETHER
             now = ga[low:high]
             for t in range(self.steps - 1, -1, -1):
                 self._back(ga, returned, low, high, t + 1, t)
                 arrived = now[:, t] if mask is None else now[:, t] * mask[low:high, t]
                 torch.mm(arrived, weights, out=returned[low:high])
 
-        shared(self.batch, back, -(-self.batch // TOGETHER))
+        shared(TOGETHER, back, each=1)
         self._by_parts(lambda part, first, last: self._through(ga[first:last], part, first, last))
         if not wants:
             return None
