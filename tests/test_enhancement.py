@@ -1,5 +1,6 @@
 """Speech in noise: the metric pinned, layouts read, mixtures as they say, and the network's parts by hand."""
 
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -19,7 +20,7 @@ from lavalier.train.data.voicebank import load_voicebank
 from lavalier.train.enhancement import Material, Settings, loss_of, material_of, torch_si_snr, train
 from lavalier.train.generate.mixtures import draw, mixed, write_ndns, write_voicebank
 from lavalier.train.generate.noises import NOISES
-from lavalier.train.sound_metrics import pesq, quality, si_snr, stoi
+from lavalier.train.sound_metrics import dnsmos, pesq, quality, si_snr, stoi
 
 PINNED = {"p232_034": 10.0701, "p232_043": 5.8746, "p232_056": 0.5099, "p232_263": 1.5583, "p257_426": 1.1760}
 
@@ -55,16 +56,31 @@ def test_si_snr_refuses_what_does_not_fit():
         si_snr(np.ones(3), np.ones(4))
 
 
-@pytest.mark.parametrize("package, score, pinned", [("pystoi", stoi, 0.8631), ("pesq", pesq, 1.437)])
-def test_stoi_and_pesq_are_those_of_their_packages(shared, package, score, pinned):
+@pytest.mark.parametrize(
+    "package, name, pinned",
+    [("pystoi", "stoi", 0.8631), ("pesq", "pesq", 1.437), ("speechmos", "dnsmos", 2.578)],
+)
+def test_what_is_heard_is_as_their_packages_have_it(shared, package, name, pinned):
     noisy, clean = read_pair(load_voicebank(shared / "data" / "voicebank").test[0])
+    scores = {
+        "stoi": partial(stoi, noisy, clean),
+        "pesq": partial(pesq, noisy, clean),
+        "dnsmos": partial(dnsmos, noisy),
+    }
     if find_spec(package):
-        assert score(noisy, clean, RATE) == pytest.approx(pinned, abs=1e-3)
-        assert score.__name__ in quality(noisy, clean, RATE)
+        assert scores[name](RATE) == pytest.approx(pinned, abs=1e-3)
+        assert name in quality(noisy, clean, RATE)
     else:
-        assert score.__name__ not in quality(noisy, clean, RATE)
+        assert name not in quality(noisy, clean, RATE)
         with pytest.raises(NotAvailable, match=f"{package} is not installed: pip install 'lavalier"):
-            score(noisy, clean, RATE)
+            scores[name](RATE)
+
+
+def test_dnsmos_takes_sound_at_its_rate():
+    with pytest.raises(BadInput, match="DNSMOS of 3 samples at 8000 Hz: it takes some, at 16000 Hz"):
+        dnsmos(np.ones(3), 8000)
+    with pytest.raises(BadInput, match="DNSMOS of 0 samples"):
+        dnsmos(np.ones(0), RATE)
 
 
 def test_the_loss_has_the_metric_s_si_snr():

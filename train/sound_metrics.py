@@ -1,6 +1,6 @@
-"""How close enhanced speech is to clean speech. NumPy; STOI and PESQ by the packages that define them."""
+"""How good enhanced speech is. NumPy; STOI, PESQ and DNSMOS by the packages that define them."""
 
-from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -79,16 +79,38 @@ def pesq(estimate: np.ndarray, clean: np.ndarray, rate: int) -> float:
         raise BadInput(f"PESQ: {str(error).strip(chr(39))}") from error
 
 
+def dnsmos(estimate: np.ndarray, rate: int) -> float:
+    """Return the overall DNSMOS P.835 of one recording at 16 kHz, 1 to 5; needs speechmos.
+
+    It hears no clean speech. What is shorter than 9 s is repeated, what is above full scale made softer.
+
+    Raises
+    ------
+    NotAvailable
+        It is not installed.
+    BadInput
+        Another rate, or no samples.
+
+    Source: Reddy et al., ICASSP 2022.
+    """
+    if rate != 16000 or not estimate.size:
+        raise BadInput(f"DNSMOS of {estimate.size} samples at {rate} Hz: it takes some, at 16000 Hz")
+    within = estimate / max(1.0, float(np.abs(estimate).max()))
+    return float(_package("speechmos.dnsmos").run(within, rate)["ovrl_mos"])
+
+
 def quality(estimate: np.ndarray, clean: np.ndarray, rate: int) -> dict[str, float]:
-    """Return those of STOI and PESQ whose packages are installed, by name."""
-    known: dict[str, Callable[..., float]] = {"pystoi": stoi, "pesq": pesq}
-    return {
-        score.__name__: score(estimate, clean, rate) for package, score in known.items() if find_spec(package)
+    """Return those of STOI, PESQ and DNSMOS whose packages are installed, by name."""
+    known = {
+        "pystoi": partial(stoi, estimate, clean),
+        "pesq": partial(pesq, estimate, clean),
+        "speechmos": partial(dnsmos, estimate),
     }
+    return {score.func.__name__: score(rate) for package, score in known.items() if find_spec(package)}
 
 
 def _package(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise NotAvailable(f"{name} is not installed: pip install 'lavalier[sound]'") from error
+        raise NotAvailable(f"{name.split('.')[0]} is not installed: pip install 'lavalier[sound]'") from error
