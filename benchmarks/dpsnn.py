@@ -28,7 +28,6 @@ def accuracy(data: Path | None) -> Iterator[Figure]:
     pairs = None if data is None else data.parent / "voicebank"
     if pairs is None or not pairs.is_dir():
         pairs = data = None
-    torch.set_num_threads(1)  # a second gains a quarter, and rounds in another order
     lava = None if deploy.missing("cpu") else deploy.run
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"

@@ -29,6 +29,7 @@ from .enhancement_settings import FINE, Settings
 from .generate.mixtures import draw
 from .run_folder import check_folder, check_resumed, start_run
 from .sound_metrics import quality, si_snr
+from .threads import threads
 
 WRITES = ("net.pt", "graph.nir", "fixed", "model", "metrics.json", "account.json", "checkpoint.pt", "audio")
 CALIBRATION = 16  # excerpts
@@ -39,6 +40,7 @@ COARSE = Settings()
 Lava = Callable[[Hybrid, np.ndarray, tuple[str, ...]], Trace]
 
 
+@threads(1)
 def train_dpsnn(
     out: Path,
     data: Path | None = None,

@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,19 +24,9 @@ from torch import nn
 from ..models.readout import decide
 from ..simulate.errors import BadInput
 from .learner import Learner, Loss, Settings, Speaking, Vary
+from .threads import threads
 
 CHECKPOINT = "last.ckpt"
-
-
-@contextmanager
-def threads(n: int) -> Iterator[None]:
-    """Let torch use n threads. Small steps take one: a second gains nothing, and stalls on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @threads(1)

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from ...simulate.errors import BadInput
-from ..fit import run_epochs, threads
+from ..fit import run_epochs
 from ..fused import Fused
 from ..learner import Speaking
+from ..threads import threads
 from .recipe import Options, Recipe, Split
 
 SCORED = 256  # samples at a time, where nothing is learned
