@@ -163,6 +163,6 @@ AUDIOMNIST = Recipe(
     variants={
         "published": PUBLISHED,
         "sigmoid": {**PUBLISHED, "epochs": 6, "batch": 60},
-        "fsdd": {"epochs": 30, "encodings": 4},
+        "fsdd": {"epochs": 30, "encodings": 4, "learning_rate": 5e-3},
     },
 )
