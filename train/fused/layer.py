@@ -167,7 +167,7 @@ class _Steps(torch.autograd.Function):
         values = mem.numpy()
         given = *arrays(values, 1, beta, alpha, threshold), form.rates(values.dtype.type)
         onward, inward = arrays(values, 2, *(None if w is None else w.t() for w in (weights, weight)))
-        start = mem.new_zeros(n).numpy() if bias is None else bias.detach().numpy()
+        start = mem.new_zeros(n).numpy() if bias is None else bias.detach().contiguous().numpy()
         block = max(1, CACHE // (LANES * n * values.itemsize)) * LANES
         states = arrays(values, 3, mask, syn, after, None if only_events else spikes)
 

@@ -18,7 +18,7 @@ class _Sparse(torch.autograd.Function):
     def forward(ctx, x, weight, bias, events):
         out = room((len(x), len(weight)), weight)
         start = weight.new_zeros(len(weight)) if bias is None else bias
-        product(events, weight.t().contiguous().numpy(), out.numpy(), start.numpy())
+        product(events, weight.t().contiguous().numpy(), out.numpy(), start.contiguous().numpy())
         ctx.events = events
         ctx.save_for_backward(weight)
         return out
