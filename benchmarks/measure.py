@@ -7,6 +7,7 @@ from statistics import median
 
 ROUNDS = 15
 SETTLE_S = 0.3  # OpenMP's threads spin for 0.2 s after their work, and would take part in the next one's time
+WARM_S = 0.02  # a processor that was at rest begins slowly
 DISTURBED = 1.5  # a peer whose 2 threads take this much longer than 1 has a busy neighbor
 
 
@@ -59,7 +60,8 @@ def seconds(run: Callable[[], object]) -> float:
 def times_in_turn(rounds: int, *runs: Callable[[], object]) -> list[list[float]]:
     """Time several calls in turn, A B C A B C ...; one list of seconds for each.
 
-    Each call is timed after one that is not: with the machine at rest, and its own data in the caches.
+    Each call is timed after some that are not: no other thread works, the processor has come to its speed,
+    and the caches hold the call's own data.
     """
     taken = [[_settled(run) for run in runs] for _ in range(rounds)]
     return [list(column) for column in zip(*taken, strict=True)]
@@ -67,7 +69,9 @@ def times_in_turn(rounds: int, *runs: Callable[[], object]) -> list[list[float]]
 
 def _settled(run: Callable[[], object]) -> float:
     time.sleep(SETTLE_S)
-    run()
+    start = time.perf_counter()
+    while time.perf_counter() - start < WARM_S:
+        run()
     return seconds(run)
 
 

@@ -4,23 +4,22 @@ One compiled call runs some samples through the whole network, a block of steps 
 samples, so the result does not depend on their number.
 """
 
-import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
 from . import kernels
 from .errors import BadInput
 from .events import check_events, check_record
-from .layout import CALM, Scratch
-from .plan import event_arrays, plan_of
+from .layout import Scratch
+from .plan import event_arrays, plan_of, scratch_of
 from .program import Program
 from .room import check_memory
-from .trace import COUNTERS, Counts, Trace, collect
+from .together import processors, together
+from .trace import Counts, Trace, collect
 
-TURNS = 4  # times that each thread takes samples: one that is held up leaves its share to the others
+TURNS = 4  # times that each thread takes samples, at least: Ctrl-C is heard in between
 
 
 def run(
@@ -49,7 +48,7 @@ def run(
     """
     events = check_events(program, x, spikes_too=False)
     record = check_record(record, program.populations)
-    threads = (os.cpu_count() or 1) if threads is None else threads
+    threads = processors() if threads is None else threads
     if threads < 1:
         raise BadInput(f"threads = {threads} must be at least 1")
     job = Job(program, events, record)
@@ -59,22 +58,12 @@ def run(
     return job.trace()
 
 
-@lru_cache(maxsize=1)
-def _helpers(threads: int) -> ThreadPoolExecutor:
-    """Threads that stay: to start them takes as long as a small run."""
-    return ThreadPoolExecutor(threads, "lavalier")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_helpers.cache_clear)  # a fork has none of them
-
-
 class _Kept:
     """Room for one kind of values of some populations, one population after another."""
 
     def __init__(self, program: Program, names: list[str], batch: int, steps: int, dtype: type) -> None:
         sizes = [batch * steps * program.size(n) for n in names]
-        starts = np.cumsum([0, *sizes]).tolist()
+        starts = [*accumulate(sizes, initial=0)]
         self.values = np.empty(starts[-1], dtype)
         self.start = dict(zip(names, starts, strict=False))
         self.arrays = {
@@ -109,6 +98,7 @@ class Job:
             layers[part] = [getattr(self, part).start.get(n, -1) for n in program.populations]
         self.plan = plan._replace(layers=layers)
         self.small, self.large = event_arrays(program, events)
+        self.taken = np.zeros(1, np.int64)
         self.beyond = np.zeros(self.batch, np.bool_)
         self.link_counts = np.zeros((self.batch, len(program.connections), 2), np.int64)
         self.layer_counts = np.zeros((self.batch, len(program.populations), 4), np.int64)
@@ -117,30 +107,29 @@ class Job:
         return _Kept(self.program, names, self.batch, self.steps, dtype)
 
     def run(self, threads: int) -> None:
-        """Run all samples, a few at a time."""
-        each = max(1, -(-self.batch // (threads if threads == 1 else TURNS * threads)))
-        waiting = iter(range(0, self.batch, each))  # one for all threads: next() on it is atomic
+        """Run all samples."""
+        threads = max(1, min(threads, self.batch))
+        each = -(-self.batch // (TURNS * threads))
+        spare = scratch_of(self.program)
 
         def work() -> None:
-            scratch = Scratch.of(self.plan)
-            for begin in waiting:
-                end = min(begin + each, self.batch)
-                self.run_samples(scratch, begin, end, 0)
+            try:
+                scratch = spare.pop()
+            except IndexError:
+                scratch = Scratch.of(self.plan)
+            try:
+                while self.taken[0] < self.batch:
+                    self.run_samples(scratch, each, 0)
+            finally:  # after an error nobody goes on
+                self.taken[0] = self.batch
+                spare.append(scratch)
 
-        others = 0 if each >= self.batch else threads - 1
-        helping = [_helpers(others).submit(work) for _ in range(others)]
-        try:
-            work()
-        finally:
-            for _ in waiting:  # after an error nobody goes on
-                pass
-            for helper in helping:
-                helper.result()
+        together(work, threads)
 
-    def run_samples(self, scratch: Scratch, begin: int, end: int, done: int) -> None:
+    def run_samples(self, scratch: Scratch, most: int, done: int) -> None:
         """Run some samples; one of which `done` steps were run goes on from what its scratch holds."""
         kernels.run_samples(
-            self.plan, scratch, begin, end, done, self.small, self.large, self.beyond,
+            self.plan, scratch, self.taken, most, done, self.small, self.large, self.beyond,
             self.spikes.values, self.messages.values, self.u.values, self.v.values,
             self.link_counts, self.layer_counts,
         )  # fmt: skip
@@ -160,19 +149,23 @@ class Job:
 
     def _counts(self) -> Counts:
         program = self.program
-        counts: dict[str, dict[str, np.ndarray]] = {counter: {} for counter in COUNTERS}
-        for p, name in enumerate(program.populations):
-            updates = self.steps * program.size(name)
-            fired, active, wraps, cuts = self.layer_counts[:, p].T.copy()
-            if self.plan.layers[p]["step"] == CALM:
-                active[:] = updates
-            counts["spikes_in"][name] = np.zeros(self.batch, np.int64)
-            counts["spikes_out"][name] = fired
-            counts["axon_out"][name] = fired * program.destinations(name)
-            counts["dendrite_updates_active"][name] = active
-            counts["dendrite_updates_inactive"][name] = updates - active
-            counts["wraps"][name], counts["saturations"][name] = wraps, cuts
-        for i, c in enumerate(program.connections):
-            arrived, counts["syn_ops"][c.name] = self.link_counts[:, i].T.copy()
-            counts["spikes_in"][c.target] += arrived
-        return Counts(**counts)
+        names, sizes = list(program.populations), [program.size(n) for n in program.populations]
+        fired, active, wraps, cuts = self.layer_counts.transpose(2, 1, 0).copy()
+        arrived, reached = self.link_counts.transpose(2, 1, 0).copy()
+        heard, sent = np.zeros_like(fired), fired * [[program.destinations(n)] for n in names]
+        for c, events in zip(program.connections, arrived, strict=True):
+            heard[names.index(c.target)] += events
+        resting = self.steps * np.array(sizes)[:, None] - active
+        counted = {
+            "spikes_in": heard,
+            "spikes_out": fired,
+            "axon_out": sent,
+            "dendrite_updates_active": active,
+            "dendrite_updates_inactive": resting,
+            "wraps": wraps,
+            "saturations": cuts,
+        }
+        return Counts(
+            syn_ops={c.name: n for c, n in zip(program.connections, reached, strict=True)},
+            **{counter: dict(zip(names, values, strict=True)) for counter, values in counted.items()},
+        )

@@ -7,16 +7,19 @@ turns, as many steps at a time as the shortest way round it lasts.
 import numpy as np
 
 from .compiled import inlined, kernel
-from .lanes import bits_of, load, zeros
-from .layout import BLOCK, CALM, GRADED_LI, LEAN, PAIRS, PLAIN, ROWS, SPECIAL
-from .stepping import Left, step, step_calm, step_graded_li, step_graded_relu, step_lean, step_special
+from .lanes import bits_of, load, store, zeros
+from .layout import BLOCK, CACHE_LINE, GRADED_LI, LEAN, PAIRS, ROWS, SPECIAL
+from .stepping import Left, step, step_graded_li, step_graded_relu, step_lean, step_special
 from .sums import deliver_pairs, deliver_rows, deliver_runs
-from .unchecked import borrowed, window
+from .unchecked import add_one, borrowed, prefetch, window
+
+ONES = np.uint64(0x0101010101010101)
 
 
 @kernel
 def run_samples(
-    plan, scratch, begin, end, done, small, large, beyond, spikes, messages, us, vs, link_counts, layer_counts
+    plan, scratch, taken, most, done, small, large, beyond, spikes, messages, us, vs,
+    link_counts, layer_counts,
 ):  # fmt: skip
     """Run some samples, block by block through all layers. Nothing is checked here.
 
@@ -26,8 +29,10 @@ def run_samples(
         Its layers say where the values to keep begin.
     scratch : Scratch
         Of this plan and of no other thread.
-    begin, end : int
-        The samples to run, of a batch.
+    taken : int64 (1)
+        How many samples of the batch threads have taken; is added to.
+    most : int
+        Samples to take at most.
     done : int
         Steps that the one sample of this scratch has taken already; 0: each sample starts anew.
     small, large : uint8 and int32 (batch, steps, channels)
@@ -46,7 +51,10 @@ def run_samples(
     plan, scratch = borrowed(plan), borrowed(scratch)
     steps = small.shape[1]
     blocks = -(-steps // BLOCK)
-    for b in range(begin, end):
+    for _ in range(most):
+        b = add_one(taken)
+        if b >= small.shape[0]:
+            break
         if done == 0:
             _start(plan, scratch)
         for i in range(blocks):
@@ -77,8 +85,11 @@ def _take(plan, scratch, small, large, at, steps):
         for t in range(steps):
             row = plan.reach + t
             masks = window(scratch.masks, row * plan.mask_row + entry.mask, entry.words)
-            given = (at + t) * (large.shape[2] if entry.large else small.shape[2]) + entry.channel
+            channels = large.shape[2] if entry.large else small.shape[2]
+            given = (at + t) * channels + entry.channel
             if entry.message < 0:
+                for j in range(0, entry.size, CACHE_LINE):  # of the next block, on its way meanwhile
+                    prefetch(small, given + steps * channels + j)
                 seen = _mark_bytes(window(small, given, entry.size), masks, seen)
             else:
                 messages = window(scratch.messages, row * plan.message_row + entry.message, entry.size)
@@ -125,21 +136,22 @@ def _mark(events, masks):
 def _run_part(plan, scratch, part, b, steps, link_counts, layer_counts):
     """Let the populations of a loop, or one that is in none, take a block of steps."""
     for i in range(part.first, part.last):
-        _deliver(plan, scratch, plan.layers[plan.order[i]], False, b, 0, steps, link_counts)
+        layer = plan.layers[plan.order[i]]
+        scratch.bound[i] = _deliver(plan, scratch, layer, False, b, 0, steps, link_counts)
     for done in range(0, steps, part.steps):
         some = min(part.steps, steps - done)
         for i in range(part.first, part.last):
             number = plan.order[i]
             layer = plan.layers[number]
-            _deliver(plan, scratch, layer, True, b, done, some, link_counts)
+            bound = scratch.bound[i] + _deliver(plan, scratch, layer, True, b, done, some, link_counts)
             counts = window(layer_counts, 4 * (b * plan.layers.size + number), 4)
-            _step(plan, scratch, layer, done, some, counts)
+            _step(plan, scratch, layer, done, some, bound, counts)
 
 
 @inlined
 def _deliver(plan, scratch, layer, within, b, done, steps, link_counts):
-    """Let arrive what comes from within the same part, or from elsewhere."""
-    lanes = layer.lanes
+    """Let arrive what comes from within the same part, or from elsewhere; return how much at most."""
+    lanes, bound = layer.lanes, 0
     a_in = window(scratch.a_in, BLOCK * layer.room + done * lanes, steps * lanes)
     total = window(scratch.total, 0, lanes)
     for c in range(layer.first, layer.last):
@@ -154,24 +166,26 @@ def _deliver(plan, scratch, layer, within, b, done, steps, link_counts):
             fan_out = window(plan.fan_out, link.fan_out, link.n_in + (link.n_in & 1))
             if link.form == ROWS:
                 rows = window(plan.rows, link.rows, link.n_in * link.row)
-                deliver_rows(steps, link, masks, rows, fan_out, scratch.fired, total, a_in, counts)
+                most = deliver_rows(steps, link, masks, rows, fan_out, scratch.fired, total, a_in, counts)
             elif link.form == PAIRS:
                 pairs = window(plan.pairs, link.pairs, fan_out.size * lanes)
-                deliver_pairs(
+                most = deliver_pairs(
                     steps, link, masks, messages, pairs, fan_out, scratch.fired, lanes, a_in, counts
                 )
             else:
                 first_run = window(plan.first_run, link.first_run, link.n_in + 1)
                 runs = window(plan.runs, link.runs, plan.runs.size - link.runs)
                 weights = window(plan.weights, link.weights, plan.weights.size - link.weights)
-                deliver_runs(
+                most = deliver_runs(
                     steps, link, masks, messages, first_run, runs, weights, fan_out, scratch.fired, total,
                     a_in, counts,
                 )  # fmt: skip
+            bound += most * link.reach
+    return bound
 
 
 @inlined
-def _step(plan, scratch, layer, done, steps, counts):
+def _step(plan, scratch, layer, done, steps, bound, counts):
     at, n = layer.start, layer.lanes
     row = plan.reach + done
     masks = window(scratch.halves, 2 * (row * plan.mask_row + layer.mask), 2 * steps * plan.mask_row)
@@ -187,11 +201,9 @@ def _step(plan, scratch, layer, done, steps, counts):
     left_u, left_v = window(plan.left_u, at, n), window(plan.left_v, at, n)
     bias, threshold = window(plan.bias, at, n), window(plan.threshold, at, n)
     messages = window(scratch.messages, row * plan.message_row + layer.message, steps * plan.message_row)
-    if layer.step == CALM:
-        step_calm(steps, a_in, v, left_v, bias, threshold, left)
-    elif layer.step == LEAN:
-        step_lean(steps, a_in, u, v, left_v, bias, threshold, left)
-    elif layer.step == PLAIN:
+    if layer.step == LEAN and bound <= layer.calm:
+        step_lean(steps, a_in, u, v, left_u, left_v, bias, threshold, left)
+    elif layer.step <= LEAN:
         step(steps, a_in, u, v, left_u, left_v, bias, threshold, left)
     elif layer.step == SPECIAL:
         step_special(
@@ -229,7 +241,12 @@ def _keep_part(plan, scratch, part, at, steps, spikes, messages, us, vs):
 @inlined
 def _spread(masks, spikes):
     """A byte for each bit."""
-    for j in range(spikes.size):
+    whole = spikes.size & ~7
+    for j in range(0, whole, 8):
+        # of the byte that holds 8 bits, one for each of them, of which one bit is left, and moved
+        each = (masks[j >> 6] >> np.uint64(j & 63) & np.uint64(255)) * ONES & np.uint64(0x8040201008040201)
+        store(spikes, j, (each + np.uint64(127) * ONES) >> np.uint64(7) & ONES)
+    for j in range(whole, spikes.size):
         spikes[j] = (masks[j >> 6] >> np.uint64(j & 63)) & np.uint64(1)
 
 

@@ -9,12 +9,18 @@ import operator
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.datamodel import models
+from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, lower_cast, register_model
 
 from .unchecked import primitive
+
+# whether a product of floats can be rounded toward zero; not on every processor
+_target: Any = cpu_target.target_context
+TOWARD_ZERO = "+avx512f" in _target.codegen().magic_tuple()[2]
+FLOATS, ROUND_TOWARD_ZERO = 16, ir.IntType(32)(0b1011)  # of that instruction: at once, and no exceptions
 
 literal: Any = intrinsic(prefer_literal=True)  # sees the values of constants
 
@@ -78,7 +84,9 @@ for _function, _name in (
     (operator.or_, "or_"), (operator.lshift, "shl"), (operator.rshift, "ashr"),
 ):  # fmt: skip
     _lane_by_lane(_function, _arithmetic(_name))
-for _function, _name in ((operator.gt, ">"), (operator.lt, "<"), (operator.eq, "=="), (operator.ne, "!=")):
+for _function, _name in (
+    (operator.gt, ">"), (operator.lt, "<"), (operator.le, "<="), (operator.eq, "=="), (operator.ne, "!="),
+):  # fmt: skip
     _lane_by_lane(_function, _comparison(_name), compares=True)
 
 
@@ -93,7 +101,8 @@ def _place(context, builder, array, values, lanes):
     """Return where lanes begin in an array of any type, and how they are aligned."""
     at = context.cast(builder, values[1], array[1], types.intp)
     place = builder.gep(context.make_array(array[0])(context, builder, values[0]).data, [at])
-    return builder.bitcast(place, lanes.vector.as_pointer()), array[0].dtype.bitwidth // 8
+    kind = lanes.vector if isinstance(lanes, Lanes) else ir.IntType(lanes.bitwidth)
+    return builder.bitcast(place, kind.as_pointer()), array[0].dtype.bitwidth // 8
 
 
 @primitive
@@ -109,7 +118,7 @@ def load(typing, like, array, at):
 
 @primitive
 def store(typing, array, at, lanes):
-    """Put lanes into `array[at]` and what follows."""
+    """Put lanes, or a number, into `array[at]` and what follows."""
 
     def generate(context, builder, kinds, values):
         place, align = _place(context, builder, kinds.args, values, lanes)
@@ -137,23 +146,45 @@ def bits_of(typing, mask):
     return number(mask), generate
 
 
+@primitive
+def bits_outside(typing, mask):
+    """Return the other lanes of a mask as `bits_of`.
+
+    LLVM is kept from turning the mask itself around, which takes as long as a sum.
+    """
+    number = types.Integer.from_bitwidth(mask.size, signed=False)
+
+    def generate(context, builder, kinds, values):
+        kind = ir.IntType(mask.size)
+        copy = ir.FunctionType(kind, [kind])
+        inside = builder.asm(copy, "", "=r,0", [builder.bitcast(values[0], kind)], side_effect=True)
+        return builder.not_(inside)
+
+    return number(mask), generate
+
+
 def _shuffled(builder, a, b, order):
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(order)), list(order)))
 
 
+@primitive
+def paired(typing, lanes):
+    """Return two neighbors as one lane of twice the bits, the first in its lower half."""
+    pairs = Lanes(2 * lanes.bits, lanes.size // 2)
+    return pairs(lanes), lambda context, builder, kinds, values: builder.bitcast(values[0], pairs.vector)
+
+
 @literal
-def widened(typing, low, high, group):
-    """Return lanes of twice the bits: a group of the low ones, one of the high ones, and so on."""
-    wide, each = Lanes(2 * low.bits, 2 * low.size), group.literal_value
-    starts = (at for start in range(0, low.size, each) for at in (start, low.size + start))
+def in_turn(typing, a, b, group):
+    """Return all lanes of two: a group of the first, one of the second, and so on."""
+    both, each = Lanes(a.bits, 2 * a.size), group.literal_value
+    starts = (at for start in range(0, a.size, each) for at in (start, a.size + start))
     order = [start + i for start in starts for i in range(each)]
 
     def generate(context, builder, kinds, values):
-        half = ir.VectorType(ir.IntType(wide.bits), low.size)
-        of_low, of_high = (builder.zext(v, half) for v in values[:2])
-        return _shuffled(builder, of_low, of_high, order)
+        return _shuffled(builder, values[0], values[1], order)
 
-    return wide(low, high, group), generate
+    return both(a, b, group), generate
 
 
 @primitive
@@ -173,3 +204,29 @@ def dot(typing, pairs, others):
         )
 
     return pairs(pairs, pairs), generate
+
+
+@primitive
+def share(typing, x, left):
+    """Return x * left / 4096 toward zero, for |x| <= 2^24; where TOWARD_ZERO only.
+
+    A float holds x, and a product of floats that is itself rounded toward zero never skips a whole number.
+    """
+
+    def generate(context, builder, kinds, values):
+        floats, some = (ir.VectorType(ir.FloatType(), size) for size in (x.size, FLOATS))
+        a, b = (builder.sitofp(v, floats) for v in values)
+        b = builder.fmul(b, ir.Constant(floats, [1 / 4096] * x.size))
+        kind = ir.FunctionType(some, [some, some, ir.IntType(32)])
+        multiply = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.mul.ps.512")
+        products = []
+        for at in range(0, x.size, FLOATS):
+            factors = [_shuffled(builder, v, v, range(at, at + FLOATS)) for v in (a, b)]
+            products.append(builder.call(multiply, [*factors, ROUND_TOWARD_ZERO]))
+        while len(products) > 1:
+            both = range(2 * products[0].type.count)
+            pairs = zip(products[::2], products[1::2], strict=True)
+            products = [_shuffled(builder, first, second, both) for first, second in pairs]
+        return builder.fptosi(products[0], x.vector)
+
+    return x(x, left), generate

@@ -9,25 +9,26 @@ import numpy as np
 
 LANES = 32  # neurons are padded to a multiple of these
 HALF = LANES // 2
-BLOCK = 32  # steps that a population takes before the next one
+CACHE_LINE = 64  # bytes
+BLOCK = 64  # steps that a population takes before the next one
 WORD = 64  # channels in a mask
 
 INPUT = np.dtype([(f, np.int64) for f in ("channel", "size", "mask", "words", "message", "large")])
 LINK = np.dtype(
     [(f, np.int64) for f in ("n_in", "mask", "words", "mask_row", "message", "message_row", "bits", "form")]
     + [(f, np.int64) for f in ("rows", "pairs", "row", "fan_out", "first_run", "runs", "weights")]
-    + [(f, np.int64) for f in ("up", "least", "down", "back", "first", "within", "delay")]
+    + [(f, np.int64) for f in ("up", "least", "down", "back", "reach", "first", "within", "delay")]
 )
 LAYER = np.dtype(
     [(f, np.int64) for f in ("start", "lanes", "size", "mask", "message", "step", "first", "last", "room")]
-    + [(f, np.int64) for f in ("spikes", "messages", "u", "v")]
+    + [(f, np.int64) for f in ("calm", "spikes", "messages", "u", "v")]
 )
 RUN = np.dtype([(f, np.int32) for f in ("target", "length", "weights")])
 PART = np.dtype([(f, np.int64) for f in ("first", "last", "steps")])
 # how a connection is laid out
 ROWS, PAIRS, RUNS = range(3)
 # how a population takes a step
-PLAIN, LEAN, CALM, SPECIAL, GRADED_LI, GRADED_RELU = range(6)
+PLAIN, LEAN, SPECIAL, GRADED_LI, GRADED_RELU = range(5)
 
 
 class Plan(NamedTuple):
@@ -39,6 +40,8 @@ class Plan(NamedTuple):
         The longest delay.
     mask_row, message_row : int
         Words of masks, and graded events, that all inputs and populations send in a step.
+    lanes : int
+        Of the part that has the most.
     inputs : INPUT (inputs)
         Its first of `size` channels in the array of events up to 255, or of `large` ones; where its masks of
         `words` words and its graded events begin (-1: spikes) in what is sent.
@@ -46,14 +49,15 @@ class Plan(NamedTuple):
         `n_in` channels; `mask`, `words` and `message` of its source, as in INPUT, a row of which is sent in a
         step; `bits` of an event (0: a spike); `form` ROWS, PAIRS or RUNS; where its own `rows`, `pairs`,
         `fan_out`, `first_run`, `runs` and `weights` begin, with `row` bytes for each channel. A sum is
-        shifted `up`, for each row `least` is added, and it is shifted `down` and then `back`. It is the
-        `first` that arrives at its target, comes from `within` the same part, and was sent `delay` steps ago.
+        shifted `up`, for each row `least` is added, and it is shifted `down` and then `back`; a channel adds
+        no more than `reach` to it, either sign. It is the `first` that arrives at its target, comes from
+        `within` the same part, and was sent `delay` steps ago.
     layers : LAYER (populations)
         `start` is the first of `lanes`, of which `size` are neurons, `mask` and `message` where what it sends
         begins; the links `first` to `last` end here; `room` is the first of its lanes among those of its
-        part. `step` is one of PLAIN, LEAN (u has no memory and never wraps), CALM (nor does any neuron rest),
-        SPECIAL (anything beside u and v), GRADED_LI and GRADED_RELU. `spikes`, `messages`, `u` and `v` are
-        where the values to keep begin, -1 where none are.
+        part. `step` is one of PLAIN, LEAN (u has no memory), SPECIAL (anything beside u and v), GRADED_LI and
+        GRADED_RELU. While what arrives stays within +-`calm`, LEAN neurons neither wrap nor are cut above.
+        `spikes`, `messages`, `u` and `v` are where the values to keep begin, -1 where none are.
     parts : PART
         Populations, in `order` from `first` to `last`, that form a loop and take so many `steps` in turn, or
         one that is in none. What they hear was sent by themselves, by inputs and by parts before.
@@ -78,6 +82,7 @@ class Plan(NamedTuple):
     reach: int
     mask_row: int
     message_row: int
+    lanes: int
     inputs: np.ndarray
     links: np.ndarray
     layers: np.ndarray
@@ -115,6 +120,8 @@ class Scratch(NamedTuple):
         Of the link that delivers: channels that sent something, and sums.
     a_in, us, vs : int32
         Of a part: input in units of u, and u and v after a step; for each layer (BLOCK, lanes).
+    bound : int64 (populations)
+        What arrives from outside of the part is within plus and minus this.
     u, v : int32 (lanes)
     e, held, rest : int32 (lanes)
         Of a SPECIAL step: how much the threshold is raised, all bits where it spiked in the step before,
@@ -129,6 +136,7 @@ class Scratch(NamedTuple):
     a_in: np.ndarray
     us: np.ndarray
     vs: np.ndarray
+    bound: np.ndarray
     u: np.ndarray
     v: np.ndarray
     e: np.ndarray
@@ -138,12 +146,13 @@ class Scratch(NamedTuple):
     @classmethod
     def of(cls, plan: Plan) -> "Scratch":
         """Return scratch for a plan; the state in it is not yet 0."""
-        lanes, rows = plan.bias.size, plan.reach + BLOCK
+        lanes, rows = plan.bias.size + LANES, plan.reach + BLOCK
         masks = np.zeros(rows * plan.mask_row, np.uint64)
         messages = np.zeros(rows * plan.message_row, np.int32)
-        fired = np.empty(WORD * (1 + plan.links["words"].max()), np.uint32)
-        a_in, us, vs = np.zeros(
-            (3, BLOCK * int((plan.layers["room"] + plan.layers["lanes"]).max())), np.int32
-        )
+        fired = np.empty(WORD * (1 + plan.mask_row), np.uint32)
+        a_in, us, vs = np.zeros((3, BLOCK * plan.lanes), np.int32)
+        bound = np.empty(plan.layers.size, np.int64)
         total, u, v, e, held, rest = np.empty((6, lanes), np.int32)
-        return cls(masks, masks.view(np.uint32), messages, fired, total, a_in, us, vs, u, v, e, held, rest)
+        return cls(
+            masks, masks.view(np.uint32), messages, fired, total, a_in, us, vs, bound, u, v, e, held, rest
+        )

@@ -15,7 +15,7 @@ from .components import components
 from .connections import Connection
 from .layout import (
     BLOCK,
-    CALM,
+    CACHE_LINE,
     GRADED_LI,
     GRADED_RELU,
     INPUT,
@@ -30,6 +30,7 @@ from .layout import (
     SPECIAL,
     WORD,
     Plan,
+    Scratch,
 )
 from .neurons import (
     ALIF,
@@ -45,7 +46,9 @@ from .neurons import (
 )
 from .program import Program
 from .ranges import DECAY_ONE, U_HALF_RANGE, V_MAX, V_SHIFT
-from .synapse_plan import CACHE_LINE, Laid, lanes_of, largest_sums, lay, lowest
+from .synapse_plan import Laid, lanes_of, largest, lay, lowest
+
+FAR = 1 << 31  # beyond all that a register holds
 
 
 def plan_of(program: Program) -> Plan:
@@ -53,14 +56,28 @@ def plan_of(program: Program) -> Plan:
 
     A Program never changes: its plan is made once, and lives as long as it does.
     """
+    return _made_of(program).plan
+
+
+def scratch_of(program: Program) -> list[Scratch]:
+    """Return the scratch of the plan that no thread uses, to take from and to give back to."""
+    return _made_of(program).scratch
+
+
+class _Made(NamedTuple):
+    plan: Plan
+    scratch: list[Scratch]
+
+
+_made: dict[int, _Made] = {}
+
+
+def _made_of(program: Program) -> _Made:
     key = id(program)
     if key not in _made:
-        _made[key] = _build(program)
+        _made[key] = _Made(_build(program), [])
         weakref.finalize(program, _made.pop, key, None)
     return _made[key]
-
-
-_made: dict[int, Plan] = {}
 
 
 def event_arrays(program: Program, events: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -102,6 +119,7 @@ def _build(program: Program) -> Plan:
         max((c.delay for c in program.connections), default=0),
         sent.mask_row,
         sent.message_row,
+        max(sum(lanes_of(program.size(name)) for name in part) for part in parts),
         _inputs(program, sent),
         _links(program, sent, parts, laid),
         _layers(program, sent, parts),
@@ -199,6 +217,10 @@ def _put_shifts(link: np.void, connection: Connection, weight_units: bool) -> No
     halved = link["form"] == ROWS and connection.sign_mode == "mixed"
     link["up"] = up + halved
     link["least"] = lowest(connection) << up if link["form"] == ROWS else 0
+    most = largest(connection) * max(1, 2 ** int(link["bits"]) - 1) << max(0, exponent)
+    # shifted down, a sum below zero is rounded down, too
+    reach = ((most >> -exponent) + 2 if exponent < 0 else most) << unit
+    link["reach"] = min(reach, FAR)  # times all channels still fits
 
 
 def _first_to_arrive(program: Program, part: dict[str, int], name: str) -> Connection:
@@ -214,15 +236,22 @@ def _layers(program: Program, sent: _Sent, parts: list[list[str]]) -> np.ndarray
         room |= dict(zip(part, accumulate(lanes, initial=0), strict=False))
     for name, neuron in program.populations.items():
         lanes, last = lanes_of(neuron.size), first + len(program.incoming(name))
-        step = FORMS[type(neuron)].step
-        if step == PLAIN and _is_lean(program, name):
-            step = CALM if neuron.bias.all() else LEAN  # type: ignore[union-attr]
+        step, calm = FORMS[type(neuron)].step, 0
+        if step == PLAIN and (neuron.du == DECAY_ONE - 1).all():  # type: ignore[union-attr]
+            step = LEAN
+            calm = _calm(neuron)
         layers.append(
             (start, lanes, neuron.size, sent.mask[name], sent.message[name], step, first, last, room[name])
-            + (-1,) * 4
+            + (calm, -1, -1, -1, -1)
         )
         start, first = start + lanes, last
     return np.array(layers, LAYER)
+
+
+def _calm(neuron: Any) -> int:
+    """Return how much may arrive for certain that u does not wrap, and v is not cut above."""
+    highest = np.maximum(FORMS[type(neuron)].threshold(neuron), neuron.v0) + np.maximum(neuron.bias, 0)
+    return min(U_HALF_RANGE - 1, V_MAX - int(highest.max()))
 
 
 def _padded(values: np.ndarray) -> np.ndarray:
@@ -303,21 +332,3 @@ def _registers(neuron: Neuron) -> list[np.ndarray]:
 def _register(neuron: Neuron, field: str) -> np.ndarray:
     """Return a register, or zeros where the type has none of that name."""
     return getattr(neuron, field, np.zeros(neuron.shape, np.int32))
-
-
-def _is_lean(program: Program, name: str) -> bool:
-    """Whether u has no memory and never wraps."""
-    neuron: Any = program.populations[name]
-    no_memory = (neuron.du == DECAY_ONE - 1).all()
-    return bool(no_memory and _largest_u(program, name) < U_HALF_RANGE)
-
-
-def _largest_u(program: Program, name: str) -> int:
-    """Return what u cannot exceed, if it has no memory."""
-    total = 0
-    for c in program.incoming(name):
-        event = max(1, 2 ** program.message_bits(c.source) - 1)
-        sums = int(largest_sums(c).max(initial=0)) * event
-        # shifted down, a negative sum rounds away from zero
-        total += sums << c.weight_exp if c.weight_exp > 0 else (sums >> -c.weight_exp) + 1
-    return total << V_SHIFT

@@ -64,8 +64,8 @@ class Session:
         states = self._states or self._start(batch)
         if batch != len(states):
             raise BadInput(f"x has {batch} samples; this session runs {len(states)} side by side")
-        for b, state in enumerate(states if steps else ()):
-            job.run_samples(state, b, b + 1, self._done)
+        for state in states if steps else ():
+            job.run_samples(state, 1, self._done)
         self._done += steps
         return job.trace()
 

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .compiled import inlined, kernel
-from .lanes import bits_of, dot, load, store, where, zeros
+from .lanes import TOWARD_ZERO, bits_of, bits_outside, dot, load, share, store, where, zeros
 from .layout import LANES
 from .unchecked import anew, ones_in
 
 HALF_RANGE = 1 << 23
 V_LIMIT = (1 << 23) - 1
+WIDE = 2 * LANES
 
 
 class Left(NamedTuple):
@@ -59,71 +60,102 @@ def step(steps, a_in, u, v, left_u, left_v, bias, threshold, left):
     left : Left
         Receives what each step leaves.
     """
+    for at in range(0, u.size, LANES):
+        if not _step_within(steps, at, a_in, u, v, left_u, left_v, bias, threshold, left):
+            _step_exactly(steps, at, a_in, u, v, left_u, left_v, bias, threshold, left)
+
+
+@kernel
+def step_lean(steps, a_in, u, v, left_u, left_v, bias, threshold, left):
+    """`step` where u has no memory, and what arrives is too little to wrap it, or for v to be cut above."""
+    at = 0
+    while at + WIDE <= u.size:
+        if not _step_lean_within(zeros(32, WIDE), steps, at, a_in, u, v, left_v, bias, threshold, left):
+            _step_exactly(steps, at, a_in, u, v, left_u, left_v, bias, threshold, left)
+            _step_exactly(steps, at + LANES, a_in, u, v, left_u, left_v, bias, threshold, left)
+        at += WIDE
+    if at < u.size and not _step_lean_within(
+        zeros(32, LANES), steps, at, a_in, u, v, left_v, bias, threshold, left
+    ):
+        _step_exactly(steps, at, a_in, u, v, left_u, left_v, bias, threshold, left)
+
+
+@inlined
+def _step_within(steps, at, a_in, u, v, left_u, left_v, bias, threshold, left):
+    """Let some neurons take steps as if registers had no end; return whether all stayed within, else undo."""
+    none = zeros(32, LANES)
+    u_j, v_j = load(none, u, at), load(none, v, at)
+    more, above = load(none, bias, at), load(none, threshold, at)
+    awake = anew(bits_of(more != 0))
+    low_u, high_u, low, high = u_j, u_j, none, none
+    fired, active = 0, 0
+    for t in range(steps):
+        current = _decayed_24(u_j, left_u, at) + load(none, a_in, t * u.size + at)
+        total = _decayed_24(v_j, left_v, at) + (current + more)
+        low_u, high_u = _at_most(current, low_u), _at_least(current, high_u)
+        low, high = _at_most(total, low), _at_least(total, high)
+        silent = total <= above
+        spiked = bits_outside(silent)
+        active += ones_in(bits_of((u_j | v_j | current) != 0) | awake)
+        fired += ones_in(spiked)
+        u_j, v_j = current, where(silent, total, none)
+        _leave(left, t, at, spiked, u_j, v_j)
+    if _beyond(low_u, high_u, 1 - HALF_RANGE, HALF_RANGE) or _beyond(low, high, -V_LIMIT, V_LIMIT):
+        return False
+    store(u, at, u_j)
+    store(v, at, v_j)
+    _count(left, fired, active, 0, 0)
+    return True
+
+
+@inlined
+def _step_lean_within(none, steps, at, a_in, u, v, left_v, bias, threshold, left):
+    """`_step_within` for `step_lean`; v is all that may leave its register, downward."""
+    u_j, v_j = load(none, u, at), load(none, v, at)
+    more, above = load(none, bias, at), load(none, threshold, at)
+    awake, low = anew(bits_of(more != 0)), none
+    fired, active = 0, 0
+    for t in range(steps):
+        current = load(none, a_in, t * u.size + at)
+        total = _decayed_24(v_j, left_v, at) + (current + more)
+        low = _at_most(total, low)
+        silent = total <= above
+        spiked = bits_outside(silent)
+        active += ones_in(bits_of((u_j | v_j | current) != 0) | awake)
+        fired += ones_in(spiked)
+        u_j, v_j = current, where(silent, total, none)
+        _leave(left, t, at, spiked, u_j, v_j)
+    if _ones(low < -V_LIMIT):
+        return False
+    store(u, at, u_j)
+    store(v, at, v_j)
+    _count(left, fired, active, 0, 0)
+    return True
+
+
+@kernel
+def _step_exactly(steps, at, a_in, u, v, left_u, left_v, bias, threshold, left):
+    """Let some neurons take steps; u wraps, v is cut."""
     none = zeros(32, LANES)
     fired, active, wraps, cuts = 0, 0, 0, 0
-    for at in range(0, u.size, LANES):
-        u_j, v_j = load(none, u, at), load(none, v, at)
-        decay_u = load(none, left_u, at)
-        more, above = load(none, bias, at), load(none, threshold, at)
-        for t in range(steps):
-            current = _decayed(u_j, decay_u) + load(none, a_in, t * u.size + at)
-            wrapped = _wrapped(current)
-            total = _decayed_24(v_j, left_v, at) + wrapped + more
-            cut = _cut(total)
-            spiked = cut > above
-            active += _ones((u_j | v_j | wrapped | cut) != 0)
-            wraps += _ones(wrapped != current)
-            cuts += _ones(cut != total)
-            fired += _ones(spiked)
-            u_j, v_j = wrapped, where(spiked, none, cut)
-            _leave(left, t, at, spiked, u_j, v_j)
-        store(u, at, u_j)
-        store(v, at, v_j)
+    u_j, v_j = load(none, u, at), load(none, v, at)
+    decay_u = load(none, left_u, at)
+    more, above = load(none, bias, at), load(none, threshold, at)
+    for t in range(steps):
+        current = _decayed(u_j, decay_u) + load(none, a_in, t * u.size + at)
+        wrapped = _wrapped(current)
+        total = _decayed_24(v_j, left_v, at) + wrapped + more
+        cut = _cut(total)
+        spiked = cut > above
+        active += _ones((u_j | v_j | wrapped | cut) != 0)
+        wraps += _ones(wrapped != current)
+        cuts += _ones(cut != total)
+        fired += _ones(spiked)
+        u_j, v_j = wrapped, where(spiked, none, cut)
+        _leave(left, t, at, bits_of(spiked), u_j, v_j)
+    store(u, at, u_j)
+    store(v, at, v_j)
     _count(left, fired, active, wraps, cuts)
-
-
-@kernel
-def step_lean(steps, a_in, u, v, left_v, bias, threshold, left):
-    """`step` where u is what arrives: no memory, and never wraps."""
-    none = zeros(32, LANES)
-    fired, active, cuts = 0, 0, 0
-    for at in range(0, v.size, LANES):
-        u_j, v_j = load(none, u, at), load(none, v, at)
-        more, above = load(none, bias, at), load(none, threshold, at)
-        for t in range(steps):
-            current = load(none, a_in, t * v.size + at)
-            total = _decayed_24(v_j, left_v, at) + current + more
-            cut = _cut(total)
-            spiked = cut > above
-            active += _ones((u_j | v_j | current | cut) != 0)
-            cuts += _ones(cut != total)
-            fired += _ones(spiked)
-            u_j, v_j = current, where(spiked, none, cut)
-            _leave(left, t, at, spiked, u_j, v_j)
-        store(u, at, u_j)
-        store(v, at, v_j)
-    _count(left, fired, active, 0, cuts)
-
-
-@kernel
-def step_calm(steps, a_in, v, left_v, bias, threshold, left):
-    """`step` where u is what arrives, without memory and never wrapped, and every neuron is active."""
-    none = zeros(32, LANES)
-    fired, cuts = 0, 0
-    for at in range(0, v.size, LANES):
-        v_j = load(none, v, at)
-        more, above = load(none, bias, at), load(none, threshold, at)
-        for t in range(steps):
-            current = load(none, a_in, t * v.size + at)
-            total = _decayed_24(v_j, left_v, at) + current + more
-            cut = _cut(total)
-            spiked = cut > above
-            cuts += _ones(cut != total)
-            fired += _ones(spiked)
-            v_j = where(spiked, none, cut)
-            _leave(left, t, at, spiked, current, v_j)
-        store(v, at, v_j)
-    _count(left, fired, 0, 0, cuts)
 
 
 @kernel
@@ -156,7 +188,7 @@ def step_special(
             rest_j = where(resting, rest_j - 1, where(spiked, load(none, refractory, at), none))
             held_j = where(spiked, -1, none)
             u_j, v_j, e_j = wrapped, where(spiked, cut & load(none, kept, at), cut), raised
-            _leave(left, t, at, spiked, u_j, v_j)
+            _leave(left, t, at, bits_of(spiked), u_j, v_j)
         store(u, at, u_j)
         store(v, at, v_j)
         store(e, at, e_j)
@@ -186,7 +218,7 @@ def step_graded_li(steps, a_in, u, v, left_u, left_v, bias, threshold, messages,
             fired += _ones(sent != 0)
             u_j, v_j = wrapped, cut
             store(messages, t * row + at, sent)
-            _leave(left, t, at, sent != 0, u_j, v_j)
+            _leave(left, t, at, bits_of(sent != 0), u_j, v_j)
         store(u, at, u_j)
         store(v, at, v_j)
     _count(left, fired, active, wraps, cuts)
@@ -205,13 +237,18 @@ def step_graded_relu(steps, a_in, threshold, messages, row, left):
             active += _ones(current != 0)
             fired += _ones(sent != 0)
             store(messages, t * row + at, sent)
-            _leave(left, t, at, sent != 0, none, none)
+            _leave(left, t, at, bits_of(sent != 0), none, none)
     _count(left, fired, active, 0, 0)
 
 
 @inlined
+def _beyond(low, high, least, most):
+    return _ones(low < least) + _ones(high > most) > 0
+
+
+@inlined
 def _leave(left, t, at, sent, u, v):
-    left.masks[t * left.words + at // LANES] = bits_of(sent)
+    store(left.masks, t * left.words + at // LANES, sent)
     store(left.u, t * left.row_u + at, u)
     store(left.v, t * left.row_v + at, v)
 
@@ -235,6 +272,11 @@ def _at_most(x, limit):
 
 
 @inlined
+def _at_least(x, limit):
+    return where(x < limit, limit, x)
+
+
+@inlined
 def _cut(total):
     high = where(total > V_LIMIT, V_LIMIT, total)
     return where(high < -V_LIMIT, -V_LIMIT, high)
@@ -255,10 +297,19 @@ def _decayed(x, left):
     return (x >> 12) * left + (low >> 12)
 
 
-@inlined
-def _decayed_24(x, left, at):
-    """As `_decayed` for |x| < 2^27, whose parts are halves of 32 bits; the other half of `left` is 0."""
-    decay = load(x, left, anew(at))  # beside its use, else LLVM does not know it for a half
-    low = dot(x & ~0xF000, decay)
-    low = where(x < 0, low + 4095, low)
-    return dot(x >> 12, decay) + (low >> 12)
+if TOWARD_ZERO:
+
+    @inlined
+    def _decayed_24(x, left, at):
+        """As `_decayed` for |x| < 2^24."""
+        return share(x, load(x, left, at))
+
+else:
+
+    @inlined
+    def _decayed_24(x, left, at):
+        # the parts of x are halves of 32 bits; the other half of `left` is 0
+        decay = load(x, left, anew(at))  # beside its use, else LLVM does not know it for a half
+        low = dot(x & ~0xF000, decay)
+        low = where(x < 0, low + 4095, low)
+        return dot(x >> 12, decay) + (low >> 12)

@@ -6,15 +6,16 @@ Only channels that sent something are looked at.
 import numpy as np
 
 from .compiled import inlined, kernel
-from .lanes import dot, load, store, widened, zeros
-from .layout import HALF, LANES
-from .unchecked import ones_in, window, zeros_below
+from .lanes import dot, in_turn, load, paired, store, zeros
+from .layout import CACHE_LINE, HALF, LANES
+from .unchecked import anew, ones_in, window, zeros_below
 
 # a byte is up to 255: so many of them have a sum of 16 bits
 ROWS_IN_16_BITS = 257
+HALF_16 = 1 << 15  # sums begin below zero by so much: a half of 32 bits has a sign
 DIGIT = 15  # bits of an event that are taken at once: a half of 32 bits has a sign
 EVEN = np.uint64(0x5555555555555555)
-AT_ONCE = 4  # bits of a mask, taken without asking whether there are so many
+AT_ONCE = 6  # bits of a mask, taken without asking whether there are so many
 
 
 @kernel
@@ -37,8 +38,13 @@ def deliver_rows(steps, link, masks, rows, fan_out, fired, total, a_in, counts):
         The first link of a population overwrites it.
     counts : int64 (2)
         Is added to.
+
+    Returns
+    -------
+    int
+        Events of the step that has the most.
     """
-    lanes = total.size
+    lanes, most = total.size, 0
     for t in range(steps):
         n = _list_ones(window(masks, t * link.mask_row, link.words), fired)
         into = window(a_in, t * lanes, lanes)
@@ -54,17 +60,20 @@ def deliver_rows(steps, link, masks, rows, fan_out, fired, total, a_in, counts):
                 reached = _add_rows(zeros(16, 32), link, rows, fan_out, fired, n, into, at)
                 at += 64
             if at < lanes:
-                reached = _add_rows(zeros(16, 16), link, rows, fan_out, fired, n, into, at)
+                even, odd, reached = _sum_rows(zeros(16, 32), link, rows, fan_out, fired, 0, n, at)
+                _put(link, _halves(even, link.up) + _grown(link, n), into, at)
         else:
             reached = _add_many_rows(link, rows, fan_out, fired, n, into, total)
         counts[0] += n
         counts[1] += reached
+        most = max(most, n)
+    return most
 
 
 @kernel
 def deliver_pairs(steps, link, masks, messages, pairs, fan_out, fired, lanes, a_in, counts):
     """As `deliver_rows`, each row times its event, two channels at a time; events are int32 (steps, row)."""
-    arrived, reached = 0, 0
+    arrived, reached, most = 0, 0, 0
     for t in range(steps):
         n = _list_pairs(window(masks, t * link.mask_row, link.words), fired)
         events = window(messages, t * link.message_row, fan_out.size)
@@ -81,14 +90,16 @@ def deliver_pairs(steps, link, masks, messages, pairs, fan_out, fired, lanes, a_
             first, second = events[channel] != 0, events[channel + 1] != 0
             arrived += first + second
             reached += first * fan_out[channel] + second * fan_out[channel + 1]
+        most = max(most, 2 * n)
     counts[0] += arrived
     counts[1] += reached
+    return most
 
 
 @kernel
 def deliver_runs(steps, link, masks, messages, first_run, runs, weights, fan_out, fired, total, a_in, counts):
     """As `deliver_rows` and `deliver_pairs`, for channels with runs of synapses."""
-    lanes = total.size
+    lanes, most = total.size, 0
     none = zeros(32, LANES)
     for t in range(steps):
         n = _list_ones(window(masks, t * link.mask_row, link.words), fired)
@@ -103,8 +114,10 @@ def deliver_runs(steps, link, masks, messages, first_run, runs, weights, fan_out
                 _add_times(window(total, run.target, run.length), row, event)
         into = window(a_in, t * lanes, lanes)
         for at in range(0, lanes, LANES):
-            _put(link, load(none, total, at), 0, into, at)
+            _put(link, load(none, total, at) << link.up, into, at)
         counts[0] += n
+        most = max(most, n)
+    return most
 
 
 @inlined
@@ -127,48 +140,80 @@ def _list_pairs(masks, fired):
 
 @inlined
 def _list_bits(mask, first, fired, n):
-    at, end = n, n + np.int64(ones_in(mask))
+    end = n + np.int64(ones_in(mask))
+    for k in range(AT_ONCE):
+        fired[n + k] = first + zeros_below(mask)
+        mask &= mask - np.uint64(1)
     while mask:
-        for _ in range(AT_ONCE):
-            fired[at] = first + zeros_below(mask)
+        n += AT_ONCE
+        for k in range(AT_ONCE):
+            fired[n + k] = first + zeros_below(mask)
             mask &= mask - np.uint64(1)
-            at += 1
     return end
 
 
 @inlined
-def _add_rows(none, link, rows, fan_out, fired, n, into, at):
-    """Sum some lanes of rows in 16 bits, a pair of bytes at a time, and return how many synapses rows have.
+def _sum_rows(none, link, rows, fan_out, fired, begin, end, at):
+    """Sum bytes of some rows in 16 bits, the even and the odd ones, and count the synapses that rows have.
 
     Words are summed as they are, and their upper bytes alone; what those have added is taken off again.
     """
-    both, high, reached = none, none, 0
-    for k in range(n):
+    both, high, reached = none + HALF_16, none + HALF_16, 0
+    for k in range(begin, end):
         channel = np.int64(fired[k])
         words = load(none, rows, channel * link.row + at)
         both, high = both + words, high + (words >> 8)
         reached += fan_out[channel]
-    _put(link, widened(both - (high << 8), high, HALF), n, into, at)
+    return both - (high << 8), high, reached
+
+
+@inlined
+def _halves(sums, up):
+    """Return sums of 16 bits, shifted, in 32 bits: of 32 lanes first the even ones."""
+    pairs = paired(sums)
+    # were it known that a half is 0, LLVM would not find the instruction for both
+    one, other = anew(np.int32(1 << up)), anew(np.int32(1 << up + 16))
+    first, second = dot(pairs, (pairs & 0) + one), dot(pairs, (pairs & 0) + other)
+    return in_turn(first, second, HALF)
+
+
+@inlined
+def _widened(even, odd, up):
+    first, second = _halves(even, up), _halves(odd, up)
+    return in_turn(first, second, LANES)
+
+
+@inlined
+def _grown(link, n):
+    """What sums of so many rows lack: what they began below, and what bytes count from."""
+    return (HALF_16 << link.up) + n * link.least
+
+
+@inlined
+def _add_rows(none, link, rows, fan_out, fired, n, into, at):
+    """Let the sums of some lanes of rows arrive; return how many synapses the rows have."""
+    even, odd, reached = _sum_rows(none, link, rows, fan_out, fired, 0, n, at)
+    _put(link, _widened(even, odd, link.up) + _grown(link, n), into, at)
     return reached
 
 
 @inlined
 def _add_many_rows(link, rows, fan_out, fired, n, into, total):
     """As `_add_rows` for all lanes, where 16 bits do not hold the sums of all rows."""
-    none, reached = zeros(16, HALF), 0
-    total[:] = 0
-    for start in range(0, n, ROWS_IN_16_BITS):
-        for at in range(0, total.size, LANES):
-            both, high = none, none
-            for k in range(start, min(n, start + ROWS_IN_16_BITS)):
-                words = load(none, rows, np.int64(fired[k]) * link.row + at)
-                both, high = both + words, high + (words >> 8)
-            sums = widened(both - (high << 8), high, HALF)
-            store(total, at, load(sums, total, at) + sums)
+    none = zeros(16, LANES)
+    reached = 0
+    for at in range(0, total.size, CACHE_LINE):
+        sums = zeros(32, CACHE_LINE)
+        reached = 0
+        for begin in range(0, n, ROWS_IN_16_BITS):
+            end = min(n, begin + ROWS_IN_16_BITS)
+            even, odd, some = _sum_rows(none, link, rows, fan_out, fired, begin, end, at)
+            sums = sums + (_widened(even, odd, 0) + HALF_16)
+            reached += some
+        store(total, at, sums)
     for at in range(0, total.size, LANES):
-        _put(link, load(zeros(32, LANES), total, at), n, into, at)
-    for k in range(n):
-        reached += fan_out[fired[k]]
+        value = load(zeros(32, LANES), total, at) << link.up
+        _put(link, value + n * link.least, into, at)
     return reached
 
 
@@ -182,7 +227,7 @@ def _add_pairs(none, link, pairs, events, fired, n, lanes, into, at):
             first, second = _digit(events[channel], low), _digit(events[channel + 1], low)
             part = part + dot(load(none, pairs, channel * lanes + 2 * at), none + (first | second << 16))
         total = total + (part << low)
-    _put(link, total, 0, into, at)
+    _put(link, total << link.up, into, at)
 
 
 @inlined
@@ -191,9 +236,8 @@ def _digit(event, low):
 
 
 @inlined
-def _put(link, sums, rows, into, at):
-    """Shift the sums of so many rows, and add them to what arrived through other links."""
-    value = (sums << link.up) + rows * link.least
+def _put(link, value, into, at):
+    """Shift sums down, and add them to what arrived through other links."""
     if link.down:
         value = value >> link.down << link.back
     if not link.first:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .connections import Connection, Dense
-from .layout import HALF, LANES, RUN
+from .layout import CACHE_LINE, LANES, RUN
 from .synapses import weight_grid
 
-CACHE_LINE = 64  # bytes
+PLANES = [0, 2, 1, 3]  # which sixteen of 64 neurons side by side the bytes of 32 bits belong to
 MANY = 1 / 16  # share of weights that are not zero, from which on there are rows
 SMALL = 2**20  # lanes of all rows that a cache holds; there may then be rows of fewer weights
 RUN_IN_LANES = 128  # so many lanes of a row in a cache take as long as a run
@@ -94,7 +94,8 @@ def _rows(connection: Connection) -> np.ndarray:
     above = _matrix(connection).T - low
     above >>= halved
     rows[:, :n_out] = above
-    return rows.reshape(n_in, -1, 2, HALF).swapaxes(2, 3).ravel()
+    planes = rows.reshape(n_in, -1, len(PLANES), CACHE_LINE // len(PLANES))
+    return planes[:, :, PLANES].swapaxes(2, 3).ravel()
 
 
 def _pairs(connection: Connection) -> np.ndarray:
@@ -104,7 +105,7 @@ def _pairs(connection: Connection) -> np.ndarray:
     return pairs.reshape(-1, 2, lanes_of(n_out)).swapaxes(1, 2).ravel()
 
 
-def largest_sums(connection: Connection) -> np.ndarray:
-    """Return the largest sum of weights that any spikes can give each neuron, signs aside; int64 (n_out)."""
+def largest(connection: Connection) -> int:
+    """Return the largest weight, signs aside."""
     stored = connection.weights if isinstance(connection, Dense) else connection.matrix
-    return np.asarray(abs(stored).sum(axis=1), np.int64)
+    return max(abs(int(stored.max())), abs(int(stored.min())))

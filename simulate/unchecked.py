@@ -71,6 +71,17 @@ def borrowed(typing, arrays):
 
 
 @primitive
+def add_one(typing, numbers):
+    """Add one to `numbers[0]`, which no other thread does meanwhile; return what it was."""
+
+    def generate(context, builder, signature, values):
+        data = context.make_array(numbers)(context, builder, values[0]).data
+        return builder.atomic_rmw("add", data, context.get_constant(numbers.dtype, 1), "monotonic")
+
+    return numbers.dtype(numbers), generate
+
+
+@primitive
 def anew(typing, number):
     """Return a number of which the compiler must not know that it is the same each time.
 

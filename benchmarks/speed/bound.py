@@ -11,7 +11,6 @@ A weight has 8 bits, so a byte is the least that must be read; it is also what `
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 from numba import njit
 
 from lavalier.simulate import fast
+from lavalier.simulate.together import together
 
 from ..measure import ROUNDS, Figure, check_undisturbed, ratio, times_in_turn
 from .against import DENSITIES, three_layers
@@ -86,7 +86,7 @@ def _of(end: str, network: Case) -> Iterator[Figure]:
 
 def _streaming(size: int, threads: int) -> Callable[[], None]:
     words = np.ones(size // 8, np.uint64)
-    return _on_each(threads, lambda: stream(words, BYTES_STREAMED // words.nbytes))
+    return lambda: together(lambda: stream(words, BYTES_STREAMED // words.nbytes), threads)
 
 
 def _stepping(size: int) -> Callable[[], None]:
@@ -94,14 +94,4 @@ def _stepping(size: int) -> Callable[[], None]:
         v, a_in = np.zeros(size, np.int32), np.arange(size, dtype=np.int32)
         least_steps(v, a_in, np.zeros(size, np.uint8), NEURON_STEPS // size)
 
-    return _on_each(THREADS, step)
-
-
-def _on_each(threads: int, work: Callable[[], object]) -> Callable[[], None]:
-    pool = ThreadPoolExecutor(threads)
-
-    def run() -> None:
-        for done in [pool.submit(work) for _ in range(threads)]:
-            done.result()
-
-    return run
+    return lambda: together(step, THREADS)
