@@ -94,8 +94,10 @@ class Job:
         self.v = self._room(kept_v, np.int32)
         plan = plan_of(program)
         layers = plan.layers.copy()
+        place = {name: p for p, name in enumerate(program.populations)}
         for part in ("spikes", "messages", "u", "v"):
-            layers[part] = [getattr(self, part).start.get(n, -1) for n in program.populations]
+            for name, start in getattr(self, part).start.items():
+                layers[part][place[name]] = start
         self.plan = plan._replace(layers=layers)
         self.small, self.large = event_arrays(program, events)
         self.taken = np.zeros(1, np.int64)

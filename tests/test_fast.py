@@ -110,12 +110,12 @@ def test_the_lean_step_is_the_step_where_u_has_no_memory_and_little_arrives(data
         assert plain.tolist() == lean.tolist()
 
 
-@pytest.mark.parametrize("weights, bits, weight_exp", [([-256] * 4, 0, 7), ([-2], 18, -2)])
+@pytest.mark.parametrize("weights, bits, weight_exp", [([-256] * 4, 0, 7), ([-2, -2], 18, -3)])
 def test_the_least_input_that_wraps_a_current_without_memory(weights, bits, weight_exp):
     """a_in is -2^17: one more, and it would not wrap. The second sum is rounded down to it."""
     program = Program(
         inputs={"in": Input((len(weights),), bits)},
-        populations={"a": LIF((1,), bias_mant=1)},
+        populations={"a": LIF((1,), vth=0)},
         connections=(Dense("in", "a", [weights], weight_exp),),
         outputs=("a",),
     )
