@@ -46,7 +46,8 @@ def together(work: Callable[[], object], threads: int) -> None:
         work()
         return
     helpers = _helpers(threads - 1)
-    with _apart(helpers.ids):
+    started = helpers.ids if len(helpers.ids) == threads - 1 else []
+    with _apart(started):
         helping = [helpers.pool.submit(work) for _ in range(threads - 1)]
         try:
             work()
@@ -63,7 +64,7 @@ def _apart(threads: list[int]) -> Iterator[None]:
     Linux would wake them there in a virtual machine, whose idle processors look as if they were taken, and
     move them only milliseconds later.
     """
-    if _processor is None:
+    if _processor is None or not threads:  # one that starts meanwhile would be where this one is
         yield
         return
     allowed, here = os.sched_getaffinity(0), {_processor()}
