@@ -39,7 +39,7 @@ def run(
     record : iterable of str
         Populations whose spikes, u and v are kept.
     threads : int, optional
-        Default: one for each processor. The result is the same for every number.
+        Default: one for each processor that this process may use. The result is the same for every number.
 
     Raises
     ------
