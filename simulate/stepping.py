@@ -1,7 +1,7 @@
 """Compiled steps of neurons: some at once, whose state stays in registers for a block of steps.
 
-Branch-free, and 32 bits throughout. A block is first taken as if registers had no end, which saves a third
-of the time, and once more, exactly, where one was left.
+Branch-free, and 32 bits throughout. A block is first taken as if registers had no end, which is faster,
+and once more, exactly, where one was left.
 """
 
 from typing import NamedTuple
