@@ -54,6 +54,14 @@ def test_equal_on_drawn_programs(data):
 @example([(0, 0, 131072, 4095, 0, 131071, 0, 0), (0, 0, -131072, 4095, 0, 131071, 0, 0)])
 @example([(0, 64, 0, 4095, 0, 1, 0, 0), (0, 64, 0, 4095, 0, 0, 0, 0)])
 @example([(0, V_MAX, 0, 4095, 0, 131071, 1, 0), (0, -V_MAX, 0, 4095, 0, 0, -1, 0)])
+@example(  # the first leaves its register, and all with it are stepped exactly
+    [
+        (2**31 - 1, 0, 0, -1, 0, 0, 0, 0),
+        (0, 64, 0, 4095, 0, 1, 0, 0),
+        (0, 5, 0, 4095, 4096, 9, 0, 0),
+        (5, 0, 0, 4095, 0, 9, 0, 0),
+    ]
+)
 def test_one_step_from_drawn_states(rows):
     u, v, a_in, du, dv, vth, mant, exp = (np.array(c, np.int32) for c in zip(*rows, strict=True))
     bias = mant << exp
