@@ -397,3 +397,14 @@ def test_a_membrane_that_decays_to_rest_was_active():
     trace = fast.run(program, np.zeros((1, 4, 1), int))
     assert_equal(trace, reference.run(program, np.zeros((1, 4, 1), int)))
     assert trace.counts.dendrite_updates_active["n"].tolist() == [2]
+
+
+def test_one_neuron_without_memory_in_u_beside_one_that_has_it():
+    program = Program(
+        inputs={"in": Input((1,))},
+        populations={"n": LIF((2,), du=[4095, 100], dv=50, vth=9)},
+        connections=(Dense("in", "n", [[2], [2]]),),
+        outputs=("n",),
+    )
+    x = np.array([[[1], [0], [0]]])
+    assert_equal(fast.run(program, x, ("n",)), reference.run(program, x, ("n",)))
