@@ -95,11 +95,9 @@ def _step_within(steps, at, a_in, u, v, left_u, left_v, bias, threshold, left):
         total = _decayed_24(v_j, left_v, at) + (current + more)
         low_u, high_u = _at_most(current, low_u), _at_least(current, high_u)
         low, high = _at_most(total, low), _at_least(total, high)
-        silent = total <= above
-        spiked = bits_outside(silent)
         active += ones_in(bits_of((u_j | v_j | current) != 0) | awake)
+        u_j, v_j, spiked = current, *_reset(total, above)
         fired += ones_in(spiked)
-        u_j, v_j = current, where(silent, total, none)
         _leave(left, t, at, spiked, u_j, v_j)
     if _beyond(low_u, high_u, 1 - HALF_RANGE, HALF_RANGE) or _beyond(low, high, -V_LIMIT, V_LIMIT):
         return False
@@ -120,11 +118,9 @@ def _step_lean_within(none, steps, at, a_in, u, v, left_v, bias, threshold, left
         current = load(none, a_in, t * u.size + at)
         total = _decayed_24(v_j, left_v, at) + (current + more)
         low = _at_most(total, low)
-        silent = total <= above
-        spiked = bits_outside(silent)
         active += ones_in(bits_of((u_j | v_j | current) != 0) | awake)
+        u_j, v_j, spiked = current, *_reset(total, above)
         fired += ones_in(spiked)
-        u_j, v_j = current, where(silent, total, none)
         _leave(left, t, at, spiked, u_j, v_j)
     if _ones(low < -V_LIMIT):
         return False
@@ -240,6 +236,13 @@ def step_graded_relu(steps, a_in, threshold, messages, row, left):
             store(messages, t * row + at, sent)
             _leave(left, t, at, bits_of(sent != 0), none, none)
     _count(left, fired, active, 0, 0)
+
+
+@inlined
+def _reset(total, above):
+    """Return v after a step, 0 where it was above the threshold, and a bit for each neuron where it was."""
+    silent = total <= above
+    return where(silent, total, 0), bits_outside(silent)
 
 
 @inlined
