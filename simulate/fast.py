@@ -19,7 +19,12 @@ from .room import check_memory
 from .together import processors, together
 from .trace import Counts, Trace, collect
 
-TURNS = 4  # times that each thread takes samples, at least: Ctrl-C is heard in between
+COUNTERS = (
+    "spikes_out", "dendrite_updates_active", "wraps", "saturations", "dendrite_updates_inactive",
+    "spikes_in", "axon_out",
+)  # fmt: skip  # of populations, as the kernel has them
+TURN = 2**28  # neuron steps of a call, a fraction of a second: Ctrl-C is heard in between
+SYNAPSES = 16  # that take as long as a neuron step, if all are reached
 
 
 def run(
@@ -103,7 +108,7 @@ class Job:
         self.taken = np.zeros(1, np.int64)
         self.beyond = np.zeros(self.batch, np.bool_)
         self.link_counts = np.zeros((self.batch, len(program.connections), 2), np.int64)
-        self.layer_counts = np.zeros((self.batch, len(program.populations), 4), np.int64)
+        self.layer_counts = np.zeros((self.batch, len(program.populations), len(COUNTERS)), np.int64)
 
     def _room(self, names: list[str], dtype: type) -> _Kept:
         return _Kept(self.program, names, self.batch, self.steps, dtype)
@@ -111,7 +116,8 @@ class Job:
     def run(self, threads: int) -> None:
         """Run all samples."""
         threads = max(1, min(threads, self.batch))
-        each = -(-self.batch // (TURNS * threads))
+        synapses = self.plan.rows.size + self.plan.pairs.size + self.plan.weights.size
+        each = TURN // (1 + self.steps * (self.plan.bias.size + synapses // SYNAPSES)) + 1
         spare = scratch_of(self.program)
 
         def work() -> None:
@@ -150,24 +156,9 @@ class Job:
         )
 
     def _counts(self) -> Counts:
-        program = self.program
-        names, sizes = list(program.populations), [program.size(n) for n in program.populations]
-        fired, active, wraps, cuts = self.layer_counts.transpose(2, 1, 0).copy()
-        arrived, reached = self.link_counts.transpose(2, 1, 0).copy()
-        heard, sent = np.zeros_like(fired), fired * [[program.destinations(n)] for n in names]
-        for c, events in zip(program.connections, arrived, strict=True):
-            heard[names.index(c.target)] += events
-        resting = self.steps * np.array(sizes)[:, None] - active
-        counted = {
-            "spikes_in": heard,
-            "spikes_out": fired,
-            "axon_out": sent,
-            "dendrite_updates_active": active,
-            "dendrite_updates_inactive": resting,
-            "wraps": wraps,
-            "saturations": cuts,
-        }
+        _, reached = self.link_counts.transpose(2, 1, 0).copy()
+        populations = dict(zip(COUNTERS, self.layer_counts.transpose(2, 1, 0).copy(), strict=True))
         return Counts(
-            syn_ops={c.name: n for c, n in zip(program.connections, reached, strict=True)},
-            **{counter: dict(zip(names, values, strict=True)) for counter, values in counted.items()},
+            syn_ops={c.name: n for c, n in zip(self.program.connections, reached, strict=True)},
+            **{k: dict(zip(self.program.populations, n, strict=True)) for k, n in populations.items()},
         )

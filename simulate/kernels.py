@@ -8,10 +8,10 @@ import numpy as np
 
 from .compiled import inlined, kernel
 from .lanes import bits_of, load, store, zeros
-from .layout import BLOCK, CACHE_LINE, GRADED_LI, LEAN, PAIRS, ROWS, SPECIAL
+from .layout import BLOCK, GRADED_LI, LEAN, PAIRS, ROWS, SPECIAL
 from .stepping import Left, step, step_graded_li, step_graded_relu, step_lean, step_special
 from .sums import deliver_pairs, deliver_rows, deliver_runs
-from .unchecked import add_one, borrowed, prefetch, window
+from .unchecked import add_one, borrowed, window
 
 ONES = np.uint64(0x0101010101010101)
 
@@ -44,9 +44,10 @@ def run_samples(
     messages, us, vs : int32
         As `spikes`; graded events, and states in units of u and v.
     link_counts : int64 (batch, links, 2)
-        Events and synapses reached are added.
-    layer_counts : int64 (batch, layers, 4)
-        Neuron steps that sent something, were active, wrapped and were cut are added.
+        Receives events and synapses reached.
+    layer_counts : int64 (batch, layers, 7)
+        Receives neuron steps that sent something, were active, wrapped, were cut and were at rest, events
+        received and messages sent.
     """
     plan, scratch = borrowed(plan), borrowed(scratch)
     steps = small.shape[1]
@@ -55,16 +56,21 @@ def run_samples(
         b = add_one(taken)
         if b >= small.shape[0]:
             break
+        scratch.link_counts[:] = 0
+        scratch.layer_counts[:] = 0
         if done == 0:
             _start(plan, scratch)
         for i in range(blocks):
             first, last = steps * i // blocks, steps * (i + 1) // blocks
             at, some = b * steps + first, last - first
-            beyond[b] |= _take(plan, scratch, small, large, at, some)
+            if _take(plan, scratch, small, large, at, some):
+                beyond[b] = True
+            ahead = window(small, (at + some) * small.shape[2], small.shape[2])
             for p in range(plan.parts.size):
-                _run_part(plan, scratch, plan.parts[p], b, some, link_counts, layer_counts)
+                _run_part(plan, scratch, plan.parts[p], some, ahead)
                 _keep_part(plan, scratch, plan.parts[p], at, some, spikes, messages, us, vs)
             _shift(plan, scratch, some)
+        _count(plan, scratch, steps, link_counts[b], layer_counts[b])
 
 
 @inlined
@@ -88,8 +94,6 @@ def _take(plan, scratch, small, large, at, steps):
             channels = large.shape[2] if entry.large else small.shape[2]
             given = (at + t) * channels + entry.channel
             if entry.message < 0:
-                for j in range(0, entry.size, CACHE_LINE):  # of the next block, on its way meanwhile
-                    prefetch(small, given + steps * channels + j)
                 seen = _mark_bytes(window(small, given, entry.size), masks, seen)
             else:
                 messages = window(scratch.messages, row * plan.message_row + entry.message, entry.size)
@@ -133,23 +137,24 @@ def _mark(events, masks):
 
 
 @inlined
-def _run_part(plan, scratch, part, b, steps, link_counts, layer_counts):
+def _run_part(plan, scratch, part, steps, ahead):
     """Let the populations of a loop, or one that is in none, take a block of steps."""
     for i in range(part.first, part.last):
         layer = plan.layers[plan.order[i]]
-        scratch.bound[i] = _deliver(plan, scratch, layer, False, b, 0, steps, link_counts)
+        scratch.bound[i] = _deliver(plan, scratch, layer, False, 0, steps, ahead)
     for done in range(0, steps, part.steps):
         some = min(part.steps, steps - done)
         for i in range(part.first, part.last):
             number = plan.order[i]
             layer = plan.layers[number]
-            bound = scratch.bound[i] + _deliver(plan, scratch, layer, True, b, done, some, link_counts)
-            counts = window(layer_counts, 4 * (b * plan.layers.size + number), 4)
+            bound = scratch.bound[i]
+            bound += _deliver(plan, scratch, layer, True, done, some, ahead)
+            counts = window(scratch.layer_counts, 4 * number, 4)
             _step(plan, scratch, layer, done, some, bound, counts)
 
 
 @inlined
-def _deliver(plan, scratch, layer, within, b, done, steps, link_counts):
+def _deliver(plan, scratch, layer, within, done, steps, ahead):
     """Let arrive what comes from within the same part, or from elsewhere; return how much at most."""
     lanes, bound = layer.lanes, 0
     a_in = window(scratch.a_in, BLOCK * layer.room + done * lanes, steps * lanes)
@@ -162,11 +167,14 @@ def _deliver(plan, scratch, layer, within, b, done, steps, link_counts):
             messages = window(
                 scratch.messages, row * plan.message_row + link.message, steps * plan.message_row
             )
-            counts = window(link_counts, 2 * (b * plan.links.size + c), 2)
+            counts = window(scratch.link_counts, 2 * c, 2)
             fan_out = window(plan.fan_out, link.fan_out, link.n_in + (link.n_in & 1))
             if link.form == ROWS:
                 rows = window(plan.rows, link.rows, link.n_in * link.row)
-                most = deliver_rows(steps, link, masks, rows, fan_out, scratch.fired, total, a_in, counts)
+                coming = window(ahead, 0, ahead.size * (c == plan.links.size - 1))  # once is enough
+                most = deliver_rows(
+                    steps, link, masks, rows, fan_out, coming, scratch.fired, total, a_in, counts
+                )
             elif link.form == PAIRS:
                 pairs = window(plan.pairs, link.pairs, fan_out.size * lanes)
                 most = deliver_pairs(
@@ -241,13 +249,39 @@ def _keep_part(plan, scratch, part, at, steps, spikes, messages, us, vs):
 @inlined
 def _spread(masks, spikes):
     """A byte for each bit."""
-    whole = spikes.size & ~7
-    for j in range(0, whole, 8):
-        # of the byte that holds 8 bits, one for each of them, of which one bit is left, and moved
-        each = (masks[j >> 6] >> np.uint64(j & 63) & np.uint64(255)) * ONES & np.uint64(0x8040201008040201)
-        store(spikes, j, (each + np.uint64(127) * ONES) >> np.uint64(7) & ONES)
-    for j in range(whole, spikes.size):
-        spikes[j] = (masks[j >> 6] >> np.uint64(j & 63)) & np.uint64(1)
+    end = spikes.size & ~7
+    for j in range(0, end, 8):
+        store(spikes, j, _eight(masks, j))
+    if spikes.size > end:
+        rest = _eight(masks, end)
+        if spikes.size & 4:
+            store(spikes, end, np.uint32(rest))
+            rest, end = rest >> np.uint64(32), end + 4
+        if spikes.size & 2:
+            store(spikes, end, np.uint16(rest))
+            rest, end = rest >> np.uint64(16), end + 2
+        if spikes.size & 1:
+            store(spikes, end, np.uint8(rest))
+
+
+@inlined
+def _eight(masks, j):
+    """The bytes of 8 bits: of the byte that holds them one for each, of which a bit is left, and moved."""
+    each = (masks[j >> 6] >> np.uint64(j & 63) & np.uint64(255)) * ONES & np.uint64(0x8040201008040201)
+    return (each + np.uint64(127) * ONES) >> np.uint64(7) & ONES
+
+
+@inlined
+def _count(plan, scratch, steps, link_counts, layer_counts):
+    """Put down the counts of a sample; not before, lest threads write side by side all the time."""
+    link_counts[:] = scratch.link_counts
+    for number in range(plan.layers.size):
+        layer, counts = plan.layers[number], layer_counts[number]
+        counts[:4] = scratch.layer_counts[number]
+        counts[4] = steps * layer.size - counts[1]
+        for c in range(layer.first, layer.last):
+            counts[5] += link_counts[c, 0]
+        counts[6] = counts[0] * layer.destinations
 
 
 @inlined

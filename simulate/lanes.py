@@ -17,9 +17,9 @@ from numba.extending import intrinsic, lower_builtin, lower_cast, register_model
 
 from .unchecked import primitive
 
-# whether a product of floats can be rounded toward zero; not on every processor
+# what not every processor can: a product of floats that is rounded toward zero, and to move bytes together
 _target: Any = cpu_target.target_context
-TOWARD_ZERO = "+avx512f" in _target.codegen().magic_tuple()[2]
+TOWARD_ZERO, TOGETHER = (f"+avx512{name}" in _target.codegen().magic_tuple()[2] for name in ("f", "vbmi2"))
 FLOATS, ROUND_TOWARD_ZERO = 16, ir.IntType(32)(0b1011)  # of that instruction: at once, and no exceptions
 
 literal: Any = intrinsic(prefer_literal=True)  # sees the values of constants
@@ -185,6 +185,37 @@ def in_turn(typing, a, b, group):
         return _shuffled(builder, values[0], values[1], order)
 
     return both(a, b, group), generate
+
+
+@primitive
+def places_of(typing, word):
+    """Return which bits of 64 are 1, the lowest first, in lanes of 8 bits; where TOGETHER only.
+
+    What follows the last of them is of no use.
+    """
+    lanes = Lanes(8, word.bitwidth)
+
+    def generate(context, builder, kinds, values):
+        mask = ir.VectorType(ir.IntType(1), lanes.size)
+        kind = ir.FunctionType(lanes.vector, [lanes.vector, lanes.vector, mask])
+        name = "llvm.x86.avx512.mask.compress.v64i8"
+        places = ir.Constant(lanes.vector, list(range(lanes.size)))
+        move = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(move, [places, places, builder.bitcast(values[0], mask)])
+
+    return lanes(word), generate
+
+
+@literal
+def widened(typing, lanes, size):
+    """Return the first lanes, which have no sign, in 32 bits."""
+    wide = Lanes(32, size.literal_value)
+
+    def generate(context, builder, kinds, values):
+        first = _shuffled(builder, values[0], values[0], range(wide.size))
+        return builder.zext(first, wide.vector)
+
+    return wide(lanes, size), generate
 
 
 @primitive

@@ -21,7 +21,7 @@ LINK = np.dtype(
 )
 LAYER = np.dtype(
     [(f, np.int64) for f in ("start", "lanes", "size", "mask", "message", "step", "first", "last", "room")]
-    + [(f, np.int64) for f in ("calm", "spikes", "messages", "u", "v")]
+    + [(f, np.int64) for f in ("destinations", "calm", "spikes", "messages", "u", "v")]
 )
 RUN = np.dtype([(f, np.int32) for f in ("target", "length", "weights")])
 PART = np.dtype([(f, np.int64) for f in ("first", "last", "steps")])
@@ -55,9 +55,10 @@ class Plan(NamedTuple):
     layers : LAYER (populations)
         `start` is the first of `lanes`, of which `size` are neurons, `mask` and `message` where what it sends
         begins; the links `first` to `last` end here; `room` is the first of its lanes among those of its
-        part. `step` is one of PLAIN, LEAN (u has no memory), SPECIAL (anything beside u and v), GRADED_LI and
-        GRADED_RELU. While what arrives stays within +-`calm`, LEAN neurons neither wrap nor are cut above.
-        `spikes`, `messages`, `u` and `v` are where the values to keep begin, -1 where none are.
+        part. What it sends goes to so many `destinations`. `step` is one of PLAIN, LEAN (u has no memory),
+        SPECIAL (anything beside u and v), GRADED_LI and GRADED_RELU. While what arrives stays within
+        +-`calm`, LEAN neurons neither wrap nor are cut above. `spikes`, `messages`, `u` and `v` are where the
+        values to keep begin, -1 where none are.
     parts : PART
         Populations, in `order` from `first` to `last`, that form a loop and take so many `steps` in turn, or
         one that is in none. What they hear was sent by themselves, by inputs and by parts before.
@@ -122,6 +123,10 @@ class Scratch(NamedTuple):
         Of a part: input in units of u, and u and v after a step; for each layer (BLOCK, lanes).
     bound : int64 (populations)
         What arrives from outside of the part is within plus and minus this.
+    link_counts : int64 (connections, 2)
+        Of the sample: events, and synapses that they reached.
+    layer_counts : int64 (populations, 4)
+        Neuron steps that sent something, were active, wrapped and were cut.
     u, v : int32 (lanes)
     e, held, rest : int32 (lanes)
         Of a SPECIAL step: how much the threshold is raised, all bits where it spiked in the step before,
@@ -137,6 +142,8 @@ class Scratch(NamedTuple):
     us: np.ndarray
     vs: np.ndarray
     bound: np.ndarray
+    link_counts: np.ndarray
+    layer_counts: np.ndarray
     u: np.ndarray
     v: np.ndarray
     e: np.ndarray
@@ -147,12 +154,22 @@ class Scratch(NamedTuple):
     def of(cls, plan: Plan) -> "Scratch":
         """Return scratch for a plan; the state in it is not yet 0."""
         lanes, rows = plan.bias.size + LANES, plan.reach + BLOCK
-        masks = np.zeros(rows * plan.mask_row, np.uint64)
-        messages = np.zeros(rows * plan.message_row, np.int32)
-        fired = np.empty(WORD * (1 + plan.mask_row), np.uint32)
-        a_in, us, vs = np.zeros((3, BLOCK * plan.lanes), np.int32)
-        bound = np.empty(plan.layers.size, np.int64)
-        total, u, v, e, held, rest = np.empty((6, lanes), np.int32)
+        masks = room_of(rows * plan.mask_row, np.uint64)
+        messages = room_of(rows * plan.message_row, np.int32)
+        fired = room_of(WORD * (1 + plan.mask_row), np.uint32)
+        a_in, us, vs = (room_of(BLOCK * plan.lanes, np.int32) for _ in range(3))
+        bound = room_of(plan.layers.size, np.int64)
+        link_counts = room_of(2 * plan.links.size, np.int64).reshape(-1, 2)
+        layer_counts = room_of(4 * plan.layers.size, np.int64).reshape(-1, 4)
+        total, u, v, e, held, rest = (room_of(lanes, np.int32) for _ in range(6))
         return cls(
-            masks, masks.view(np.uint32), messages, fired, total, a_in, us, vs, bound, u, v, e, held, rest
-        )
+            masks, masks.view(np.uint32), messages, fired, total, a_in, us, vs, bound,
+            link_counts, layer_counts, u, v, e, held, rest,
+        )  # fmt: skip
+
+
+def room_of(size: int, dtype: type | np.dtype) -> np.ndarray:
+    """Return zeros that begin a cache line, so that no vector of a row lies in two of them."""
+    room = np.zeros(size * np.dtype(dtype).itemsize + CACHE_LINE, np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    return room[start : room.size - CACHE_LINE + start].view(dtype)

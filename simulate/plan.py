@@ -15,7 +15,6 @@ from .components import components
 from .connections import Connection
 from .layout import (
     BLOCK,
-    CACHE_LINE,
     GRADED_LI,
     GRADED_RELU,
     INPUT,
@@ -31,6 +30,7 @@ from .layout import (
     WORD,
     Plan,
     Scratch,
+    room_of,
 )
 from .neurons import (
     ALIF,
@@ -126,17 +126,15 @@ def _build(program: Program) -> Plan:
         np.array([(*e, _turn(program, p)) for *e, p in zip(ends, ends[1:], parts, strict=False)], PART),
         np.array([place[name] for part in parts for name in part]),
         *(aligned(np.concatenate(column)) for column in zip(*laid, strict=True)),
-        *(np.concatenate(column) for column in zip(*registers, strict=True)),
+        *(aligned(np.concatenate(column)) for column in zip(*registers, strict=True)),
     )
 
 
 def aligned(values: np.ndarray) -> np.ndarray:
-    """Return an array that begins a cache line, so that no vector of a row lies in two of them."""
-    room = np.empty(values.nbytes + CACHE_LINE, np.uint8)
-    start = -room.ctypes.data % CACHE_LINE
-    at_line = room[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
-    at_line[...] = values
-    return at_line
+    """Return an array that begins a cache line."""
+    room = room_of(values.size, values.dtype)
+    room[...] = values
+    return room
 
 
 def _parts(program: Program) -> list[list[str]]:
@@ -242,7 +240,7 @@ def _layers(program: Program, sent: _Sent, parts: list[list[str]]) -> np.ndarray
             calm = _calm(neuron)
         layers.append(
             (start, lanes, neuron.size, sent.mask[name], sent.message[name], step, first, last, room[name])
-            + (calm, -1, -1, -1, -1)
+            + (program.destinations(name), calm, -1, -1, -1, -1)
         )
         start, first = start + lanes, last
     return np.array(layers, LAYER)

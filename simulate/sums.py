@@ -6,9 +6,9 @@ Only channels that sent something are looked at.
 import numpy as np
 
 from .compiled import inlined, kernel
-from .lanes import dot, in_turn, load, paired, store, zeros
-from .layout import CACHE_LINE, HALF, LANES
-from .unchecked import anew, ones_in, window, zeros_below
+from .lanes import TOGETHER, dot, in_turn, load, paired, places_of, store, widened, zeros
+from .layout import CACHE_LINE, HALF, LANES, WORD
+from .unchecked import anew, ones_in, prefetch, window, zeros_below
 
 # a byte is up to 255: so many of them have a sum of 16 bits
 ROWS_IN_16_BITS = 257
@@ -19,7 +19,7 @@ AT_ONCE = 6  # bits of a mask, taken without asking whether there are so many
 
 
 @kernel
-def deliver_rows(steps, link, masks, rows, fan_out, fired, total, a_in, counts):
+def deliver_rows(steps, link, masks, rows, fan_out, ahead, fired, total, a_in, counts):
     """Add the rows of the channels that spiked; count events and synapses.
 
     Parameters
@@ -32,6 +32,8 @@ def deliver_rows(steps, link, masks, rows, fan_out, fired, total, a_in, counts):
         Of all that is sent, from the first word of the source and step on.
     rows, fan_out
         Of the link.
+    ahead : uint8
+        The first step of what will soon be read; it and the steps behind it are on their way meanwhile.
     fired, total
         Scratch; `total` is as long as a row.
     a_in : int32 (steps, lanes)
@@ -44,9 +46,11 @@ def deliver_rows(steps, link, masks, rows, fan_out, fired, total, a_in, counts):
     int
         Events of the step that has the most.
     """
-    lanes, most = total.size, 0
+    lanes, arrived, all_reached, most = total.size, 0, 0, 0
     for t in range(steps):
         n = _list_ones(window(masks, t * link.mask_row, link.words), fired)
+        for j in range(0, ahead.size, CACHE_LINE):
+            prefetch(ahead, t * ahead.size + j)
         into = window(a_in, t * lanes, lanes)
         reached, at = 0, 0
         if n <= ROWS_IN_16_BITS:
@@ -64,9 +68,11 @@ def deliver_rows(steps, link, masks, rows, fan_out, fired, total, a_in, counts):
                 _put(link, _halves(even, link.up) + _grown(link, n), into, at)
         else:
             reached = _add_many_rows(link, rows, fan_out, fired, n, into, total)
-        counts[0] += n
-        counts[1] += reached
+        arrived += n
+        all_reached += reached
         most = max(most, n)
+    counts[0] += arrived
+    counts[1] += all_reached
     return most
 
 
@@ -138,18 +144,31 @@ def _list_pairs(masks, fired):
     return n
 
 
-@inlined
-def _list_bits(mask, first, fired, n):
-    end = n + np.int64(ones_in(mask))
-    for k in range(AT_ONCE):
-        fired[n + k] = first + zeros_below(mask)
-        mask &= mask - np.uint64(1)
-    while mask:
-        n += AT_ONCE
+if TOGETHER:
+
+    @inlined
+    def _list_bits(mask, first, fired, n):
+        ones = np.int64(ones_in(mask))
+        places = places_of(mask)
+        store(fired, n, widened(places, HALF) + first)
+        if ones > HALF:
+            store(fired, n, widened(places, WORD) + first)
+        return n + ones
+
+else:
+
+    @inlined
+    def _list_bits(mask, first, fired, n):
+        end = n + np.int64(ones_in(mask))
         for k in range(AT_ONCE):
             fired[n + k] = first + zeros_below(mask)
             mask &= mask - np.uint64(1)
-    return end
+        while mask:
+            n += AT_ONCE
+            for k in range(AT_ONCE):
+                fired[n + k] = first + zeros_below(mask)
+                mask &= mask - np.uint64(1)
+        return end
 
 
 @inlined
@@ -178,7 +197,7 @@ def _halves(sums, up):
 
 
 @inlined
-def _widened(even, odd, up):
+def _in_32(even, odd, up):
     first, second = _halves(even, up), _halves(odd, up)
     return in_turn(first, second, LANES)
 
@@ -193,7 +212,7 @@ def _grown(link, n):
 def _add_rows(none, link, rows, fan_out, fired, n, into, at):
     """Let the sums of some lanes of rows arrive; return how many synapses the rows have."""
     even, odd, reached = _sum_rows(none, link, rows, fan_out, fired, 0, n, at)
-    _put(link, _widened(even, odd, link.up) + _grown(link, n), into, at)
+    _put(link, _in_32(even, odd, link.up) + _grown(link, n), into, at)
     return reached
 
 
@@ -208,7 +227,7 @@ def _add_many_rows(link, rows, fan_out, fired, n, into, total):
         for begin in range(0, n, ROWS_IN_16_BITS):
             end = min(n, begin + ROWS_IN_16_BITS)
             even, odd, some = _sum_rows(none, link, rows, fan_out, fired, begin, end, at)
-            sums = sums + (_widened(even, odd, 0) + HALF_16)
+            sums = sums + (_in_32(even, odd, 0) + HALF_16)
             reached += some
         store(total, at, sums)
     for at in range(0, total.size, LANES):

@@ -188,12 +188,12 @@ def test_what_is_sent_reaches_from_block_to_block(graded):
     assert trace.counts.spikes_out["b"].min() > 20
 
 
-@pytest.mark.parametrize("turns", [1, 4, 100])
-def test_threads_and_chunks_change_nothing(monkeypatch, turns):
+@pytest.mark.parametrize("turn", [1, 2**17, 2**28])  # one sample, some, all
+def test_threads_and_chunks_change_nothing(monkeypatch, turn):
     program = wide_program()
     x = np.random.default_rng(2).random((13, 20, 300)) < 0.1
     expected = fast.run(program, x, ("a", "b"), threads=1)
-    monkeypatch.setattr(fast, "TURNS", turns)
+    monkeypatch.setattr(fast, "TURN", turn)
     for threads in (1, 2, 5, 20):
         assert_equal(fast.run(program, x, ("a", "b"), threads), expected)
         # the path that keeps nothing counts the same

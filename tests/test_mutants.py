@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lavalier.simulate.lanes import TOWARD_ZERO
+from lavalier.simulate.lanes import TOGETHER, TOWARD_ZERO
 
 ROOT = Path(__file__).parents[1]
 MUTANTS = [
@@ -92,7 +92,7 @@ MUTANTS = [
     ("simulate/sums.py", "HALF_16 = 1 << 15", "HALF_16 = 1 << 14"),
     ("simulate/sums.py", "both - (high << 8), high", "both, high"),
     ("simulate/sums.py", "_halves(even, up), _halves(odd, up)", "_halves(odd, up), _halves(even, up)"),
-    ("simulate/sums.py", "sums = sums + (_widened", "sums = (_widened"),
+    ("simulate/sums.py", "sums = sums + (_in_32", "sums = (_in_32"),
     ("simulate/sums.py", "value + n * link.least", "value + link.least"),
     ("simulate/sums.py", "link.up) + n * link.least", "link.up) + link.least"),
     ("simulate/sums.py", "most = max(most, n)", "most = n"),
@@ -112,7 +112,7 @@ MUTANTS = [
     ("simulate/kernels.py", "reach + done - link.delay", "reach + done"),
     ("simulate/kernels.py", "bound <= layer.calm", "True"),
     ("simulate/kernels.py", "bound += most * link.reach", "bound = most * link.reach"),
-    ("simulate/kernels.py", "scratch.bound[i] + _deliver", "_deliver"),
+    ("simulate/kernels.py", "bound = scratch.bound[i]\n", "bound = 0\n"),
     ("simulate/kernels.py", "_start(plan, scratch)\n        for", "pass\n        for"),
     ("simulate/kernels.py", "scratch.masks[j] = 0", "pass"),
     ("simulate/kernels.py", "scratch.masks[j + steps * plan.mask_row]", "scratch.masks[j]"),
@@ -121,6 +121,14 @@ MUTANTS = [
     ("simulate/kernels.py", ">> np.uint64(64 - rest)", ">> np.uint64(0)"),
     ("simulate/kernels.py", "row_u, row_v = n * (layer.u >= 0)", "row_u, row_v = 0 * (layer.u >= 0)"),
     ("simulate/kernels.py", "bits_of((seen & ~1) != 0) != 0", "False"),
+    ("simulate/kernels.py", "if spikes.size > end:", "if False:"),
+    ("simulate/kernels.py", "rest >> np.uint64(32), end + 4", "rest, end + 4"),
+    ("simulate/kernels.py", "rest >> np.uint64(16), end + 2", "rest >> np.uint64(16), end"),
+    ("simulate/kernels.py", "scratch.link_counts[:] = 0", "pass"),
+    ("simulate/kernels.py", "scratch.layer_counts[:] = 0", "pass"),
+    ("simulate/kernels.py", "steps * layer.size - counts[1]", "steps * layer.lanes - counts[1]"),
+    ("simulate/kernels.py", "counts[5] += link_counts", "counts[5] = link_counts"),
+    ("simulate/kernels.py", "counts[0] * layer.destinations", "counts[0]"),
     ("simulate/synapse_plan.py", "targets[:-1] + 1", "targets[:-1] + 2"),
     ("simulate/synapse_plan.py", "begins[ends[:-1][ends[:-1] < targets.size]] = True", "pass"),
     ("simulate/synapse_plan.py", 'connection.sign_mode == "mixed"', "True"),
@@ -179,6 +187,12 @@ if TOWARD_ZERO:
         ("simulate/lanes.py", "[1 / 4096]", "[1 / 4095]"),
         ("simulate/lanes.py", "0b1011", "0b1000"),
     ]
+if TOGETHER:
+    MUTANTS += [
+        ("simulate/sums.py", "if ones > HALF:", "if False:"),
+        ("simulate/sums.py", "widened(places, HALF) + first", "widened(places, HALF)"),
+        ("simulate/sums.py", "widened(places, WORD) + first", "widened(places, WORD)"),
+    ]
 GENERIC = [  # in what is compiled for a processor of which nothing is known
     ("simulate/stepping.py", "x & ~0xF000", "x & ~0xE000"),
     (
@@ -187,6 +201,8 @@ GENERIC = [  # in what is compiled for a processor of which nothing is known
         "decay)\n        low = where(x < 0, low, low)",
     ),
     ("simulate/stepping.py", "dot(x >> 12, decay)", "dot(x >> 11, decay)"),
+    ("simulate/sums.py", "        while mask:", "        while False:"),
+    ("simulate/sums.py", "            n += AT_ONCE", "            n += 0"),
 ]
 TESTS = {  # of a file, or else of its folder; those that notice most come first
     "simulate/reference.py": ["tests/test_reference.py", "tests/test_connections.py", "tests/test_fast.py"],

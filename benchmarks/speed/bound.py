@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit
 
 from lavalier.simulate import fast
+from lavalier.simulate.layout import room_of
 from lavalier.simulate.together import together
 
 from ..measure import ROUNDS, Figure, check_undisturbed, ratio, times_in_turn
@@ -85,13 +86,14 @@ def _of(end: str, network: Case) -> Iterator[Figure]:
 
 
 def _streaming(size: int, threads: int) -> Callable[[], None]:
-    words = np.ones(size // 8, np.uint64)
+    words = room_of(size // 8, np.uint64)
     return lambda: together(lambda: stream(words, BYTES_STREAMED // words.nbytes), threads)
 
 
 def _stepping(size: int) -> Callable[[], None]:
     def step() -> None:
-        v, a_in = np.zeros(size, np.int32), np.arange(size, dtype=np.int32)
-        least_steps(v, a_in, np.zeros(size, np.uint8), NEURON_STEPS // size)
+        v, a_in, spikes = (room_of(size, dtype) for dtype in (np.int32, np.int32, np.uint8))
+        a_in[:] = range(size)
+        least_steps(v, a_in, spikes, NEURON_STEPS // size)
 
     return lambda: together(step, THREADS)
