@@ -23,7 +23,7 @@ COUNTERS = (
     "spikes_out", "dendrite_updates_active", "wraps", "saturations", "dendrite_updates_inactive",
     "spikes_in", "axon_out",
 )  # fmt: skip  # of populations, as the kernel has them
-TURN = 2**28  # neuron steps of a call, a fraction of a second: Ctrl-C is heard in between
+TURN = 2**28  # neuron steps of a call, rarely more than a fraction of a second: Ctrl-C is heard in between
 SYNAPSES = 16  # that take as long as a neuron step, if all are reached
 
 

@@ -17,9 +17,9 @@ from numba.extending import intrinsic, lower_builtin, lower_cast, register_model
 
 from .unchecked import primitive
 
-# what not every processor can: a product of floats that is rounded toward zero, and to move bytes together
+# what not every processor can: a product of floats that is rounded toward zero, and bytes to be compressed
 _target: Any = cpu_target.target_context
-TOWARD_ZERO, TOGETHER = (f"+avx512{name}" in _target.codegen().magic_tuple()[2] for name in ("f", "vbmi2"))
+TOWARD_ZERO, COMPRESSES = (f"+avx512{name}" in _target.codegen().magic_tuple()[2] for name in ("f", "vbmi2"))
 FLOATS, ROUND_TOWARD_ZERO = 16, ir.IntType(32)(0b1011)  # of that instruction: at once, and no exceptions
 
 literal: Any = intrinsic(prefer_literal=True)  # sees the values of constants
@@ -189,7 +189,7 @@ def in_turn(typing, a, b, group):
 
 @primitive
 def places_of(typing, word):
-    """Return which bits of 64 are 1, the lowest first, in lanes of 8 bits; where TOGETHER only.
+    """Return which bits of 64 are 1, the lowest first, in lanes of 8 bits; where COMPRESSES only.
 
     What follows the last of them is of no use.
     """

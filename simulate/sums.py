@@ -6,7 +6,7 @@ Only channels that sent something are looked at.
 import numpy as np
 
 from .compiled import inlined, kernel
-from .lanes import TOGETHER, dot, in_turn, load, paired, places_of, store, widened, zeros
+from .lanes import COMPRESSES, dot, in_turn, load, paired, places_of, store, widened, zeros
 from .layout import CACHE_LINE, HALF, LANES, WORD
 from .unchecked import anew, ones_in, prefetch, window, zeros_below
 
@@ -144,7 +144,7 @@ def _list_pairs(masks, fired):
     return n
 
 
-if TOGETHER:
+if COMPRESSES:
 
     @inlined
     def _list_bits(mask, first, fired, n):

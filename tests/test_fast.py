@@ -188,7 +188,7 @@ def test_what_is_sent_reaches_from_block_to_block(graded):
     assert trace.counts.spikes_out["b"].min() > 20
 
 
-@pytest.mark.parametrize("turn", [1, 2**17, 2**28])  # one sample, some, all
+@pytest.mark.parametrize("turn", [1, 2**20, 2**28])  # one sample, some, all
 def test_threads_and_chunks_change_nothing(monkeypatch, turn):
     program = wide_program()
     x = np.random.default_rng(2).random((13, 20, 300)) < 0.1

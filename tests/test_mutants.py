@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lavalier.simulate.lanes import TOGETHER, TOWARD_ZERO
+from lavalier.simulate.lanes import COMPRESSES, TOWARD_ZERO
 
 ROOT = Path(__file__).parents[1]
 MUTANTS = [
@@ -187,7 +187,7 @@ if TOWARD_ZERO:
         ("simulate/lanes.py", "[1 / 4096]", "[1 / 4095]"),
         ("simulate/lanes.py", "0b1011", "0b1000"),
     ]
-if TOGETHER:
+if COMPRESSES:
     MUTANTS += [
         ("simulate/sums.py", "if ones > HALF:", "if False:"),
         ("simulate/sums.py", "widened(places, HALF) + first", "widened(places, HALF)"),
