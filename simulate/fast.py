@@ -5,15 +5,15 @@ samples, so the result does not depend on their number.
 """
 
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
 
 import numpy as np
 
 from . import kernels
 from .errors import BadInput
 from .events import check_events, check_record
+from .keeping import keeping_of
 from .layout import Scratch
-from .plan import event_arrays, plan_of, scratch_of
+from .plan import event_arrays, scratch_of
 from .program import Program
 from .room import check_memory
 from .together import processors, together
@@ -58,107 +58,86 @@ def run(
         raise BadInput(f"threads = {threads} must be at least 1")
     job = Job(program, events, record)
     job.run(threads)
-    if job.beyond.any():  # say where
+    if job.beyond:  # say where
         check_events(program, x)
     return job.trace()
 
 
-class _Kept:
-    """Room for one kind of values of some populations, one population after another."""
-
-    def __init__(self, program: Program, names: list[str], batch: int, steps: int, dtype: type) -> None:
-        sizes = [batch * steps * program.size(n) for n in names]
-        starts = [*accumulate(sizes, initial=0)]
-        self.values = np.empty(starts[-1], dtype)
-        self.start = dict(zip(names, starts, strict=False))
-        self.arrays = {
-            n: self.values[start : start + size].reshape(batch, steps, *program.populations[n].shape)
-            for n, start, size in zip(names, starts, sizes, strict=False)
-        }
-
-
 class Job:
-    """One run: the plan, the whole batch of events, and room for what is kept."""
+    """One run: the whole batch of events, and room for what is kept."""
 
     def __init__(self, program: Program, events: dict[str, np.ndarray], record: tuple[str, ...]) -> None:
         self.program, self.record = program, record
         self.batch, self.steps = next(iter(events.values())).shape[:2]
-        listened = [n for n in program.populations if n in record or n in program.outputs]
-        sending = [n for n in listened if program.sends(n)]
-        kept_v = [n for n in listened if n in record or n not in sending]
-        each = sum(program.size(n) * np.dtype(program.sent_dtype(n)).itemsize for n in sending)
-        each += 4 * sum(map(program.size, (*record, *kept_v)))
+        self.keeping = keeping = keeping_of(program, record)
         check_memory(
-            self.batch * self.steps * each,
+            self.batch * self.steps * keeping.each,
             f"what is recorded of {self.batch} samples of {self.steps} steps; record fewer populations, "
             "or run fewer samples at a time",
         )
-        self.spikes = self._room([n for n in sending if not program.message_bits(n)], np.uint8)
-        self.messages = self._room([n for n in sending if program.message_bits(n)], np.int32)
-        self.u = self._room(list(record), np.int32)
-        self.v = self._room(kept_v, np.int32)
-        plan = plan_of(program)
-        layers = plan.layers.copy()
-        place = {name: p for p, name in enumerate(program.populations)}
-        for part in ("spikes", "messages", "u", "v"):
-            for name, start in getattr(self, part).start.items():
-                layers[part][place[name]] = start
-        self.plan = plan._replace(layers=layers)
+        self.kept = [kind.room(self.batch, self.steps) for kind in keeping.kinds]
         self.small, self.large = event_arrays(program, events)
         self.taken = np.zeros(1, np.int64)
-        self.beyond = np.zeros(self.batch, np.bool_)
-        self.link_counts = np.zeros((self.batch, len(program.connections), 2), np.int64)
-        self.layer_counts = np.zeros((self.batch, len(program.populations), len(COUNTERS)), np.int64)
-
-    def _room(self, names: list[str], dtype: type) -> _Kept:
-        return _Kept(self.program, names, self.batch, self.steps, dtype)
+        self.beyond = False
+        counted = len(program.connections) + len(program.populations) * len(COUNTERS)
+        self.counts = np.zeros((self.batch, counted), np.int64)
 
     def run(self, threads: int) -> None:
         """Run all samples."""
         threads = max(1, min(threads, self.batch))
-        synapses = self.plan.rows.size + self.plan.pairs.size + self.plan.weights.size
-        each = TURN // (1 + self.steps * (self.plan.bias.size + synapses // SYNAPSES)) + 1
+        plan = self.keeping.plan
+        synapses = plan.rows.size + plan.pairs.size + plan.weights.size
+        each = TURN // (1 + self.steps * (plan.bias.size + synapses // SYNAPSES)) + 1
         spare = scratch_of(self.program)
 
         def work() -> None:
             try:
                 scratch = spare.pop()
             except IndexError:
-                scratch = Scratch.of(self.plan)
+                scratch = Scratch.of(plan)
             try:
                 while self.taken[0] < self.batch:
-                    self.run_samples(scratch, each, 0)
+                    if self.run_samples(scratch, each, 0):
+                        self.beyond = True
             finally:  # after an error nobody goes on
                 self.taken[0] = self.batch
                 spare.append(scratch)
 
         together(work, threads)
 
-    def run_samples(self, scratch: Scratch, most: int, done: int) -> None:
-        """Run some samples; one of which `done` steps were run goes on from what its scratch holds."""
-        kernels.run_samples(
-            self.plan, scratch, self.taken, most, done, self.small, self.large, self.beyond,
-            self.spikes.values, self.messages.values, self.u.values, self.v.values,
-            self.link_counts, self.layer_counts,
+    def run_samples(self, scratch: Scratch, most: int, done: int) -> bool:
+        """Run some samples; one of which `done` steps were run goes on from what its scratch holds.
+
+        Return whether a byte that should be a spike is neither 0 nor 1.
+        """
+        return kernels.run_samples(
+            self.keeping.plan, scratch, self.taken, most, done,
+            self.small, self.large, *self.kept, self.counts,
         )  # fmt: skip
 
     def trace(self) -> Trace:
         """Return what was kept, in the shapes of the populations."""
-        spikes, u, v = self.spikes.arrays | self.messages.arrays, self.u.arrays, self.v.arrays
+        spikes, messages, u, v = (
+            kind.arrays(values, self.batch, self.steps)
+            for kind, values in zip(self.keeping.kinds, self.kept, strict=True)
+        )
+        spikes |= messages
         outputs = {n: spikes[n] if n in spikes else v[n] for n in self.program.outputs}
-        keep = set(self.record)
         return Trace(
             output=collect(self.program.outputs, outputs),
-            spikes={n: a for n, a in spikes.items() if n in keep},
+            spikes={n: a for n, a in spikes.items() if n in self.record},
             u=u,
-            v={n: a for n, a in v.items() if n in keep},
+            v={n: a for n, a in v.items() if n in self.record},
             counts=self._counts(),
         )
 
     def _counts(self) -> Counts:
-        _, reached = self.link_counts.transpose(2, 1, 0).copy()
-        populations = dict(zip(COUNTERS, self.layer_counts.transpose(2, 1, 0).copy(), strict=True))
+        numbers = list(self.counts.T.copy())
+        links = len(self.program.connections)
         return Counts(
-            syn_ops={c.name: n for c, n in zip(self.program.connections, reached, strict=True)},
-            **{k: dict(zip(self.program.populations, n, strict=True)) for k, n in populations.items()},
+            syn_ops={c.name: n for c, n in zip(self.program.connections, numbers[:links], strict=True)},
+            **{
+                counter: dict(zip(self.program.populations, numbers[links + k :: len(COUNTERS)], strict=True))
+                for k, counter in enumerate(COUNTERS)
+            },
         )

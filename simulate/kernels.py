@@ -11,22 +11,20 @@ from .lanes import bits_of, load, store, zeros
 from .layout import BLOCK, GRADED_LI, LEAN, PAIRS, ROWS, SPECIAL
 from .stepping import Left, step, step_graded_li, step_graded_relu, step_lean, step_special
 from .sums import deliver_pairs, deliver_rows, deliver_runs
-from .unchecked import add_one, borrowed, window
+from .unchecked import add_one, borrowed, read_shared, window
 
+COUNTERS = 7  # of a layer
 ONES = np.uint64(0x0101010101010101)
 
 
 @kernel
-def run_samples(
-    plan, scratch, taken, most, done, small, large, beyond, spikes, messages, us, vs,
-    link_counts, layer_counts,
-):  # fmt: skip
+def run_samples(plan, scratch, taken, most, done, small, large, spikes, messages, us, vs, counts):
     """Run some samples, block by block through all layers. Nothing is checked here.
 
     Parameters
     ----------
     plan : Plan
-        Its layers say where the values to keep begin.
+        Its layers say which values are kept.
     scratch : Scratch
         Of this plan and of no other thread.
     taken : int64 (1)
@@ -37,21 +35,23 @@ def run_samples(
         Steps that the one sample of this scratch has taken already; 0: each sample starts anew.
     small, large : uint8 and int32 (batch, steps, channels)
         As `event_arrays` returns them.
-    beyond : bool (batch)
-        Receives whether a byte that should be a spike is neither 0 nor 1.
     spikes : uint8
         Receives what layers keep: for each (batch, steps, size).
     messages, us, vs : int32
         As `spikes`; graded events, and states in units of u and v.
-    link_counts : int64 (batch, links, 2)
-        Receives events and synapses reached.
-    layer_counts : int64 (batch, layers, 7)
-        Receives neuron steps that sent something, were active, wrapped, were cut and were at rest, events
-        received and messages sent.
+    counts : int64 (batch, links + 7 layers)
+        Receives synapses reached by each link; of each layer, neuron steps that sent something, were active,
+        wrapped, were cut and were at rest, events received and messages sent.
+
+    Returns
+    -------
+    bool
+        Whether a byte that should be a spike is neither 0 nor 1.
     """
     plan, scratch = borrowed(plan), borrowed(scratch)
-    steps = small.shape[1]
+    steps, whole = small.shape[1], small.shape[0] * small.shape[1]
     blocks = -(-steps // BLOCK)
+    beyond = False
     for _ in range(most):
         b = add_one(taken)
         if b >= small.shape[0]:
@@ -64,13 +64,15 @@ def run_samples(
             first, last = steps * i // blocks, steps * (i + 1) // blocks
             at, some = b * steps + first, last - first
             if _take(plan, scratch, small, large, at, some):
-                beyond[b] = True
-            ahead = window(small, (at + some) * small.shape[2], small.shape[2])
+                beyond = True
+            following = at + some if last < steps else steps * read_shared(taken)  # of who is free next
+            ahead = window(small, following * small.shape[2], small.shape[2])
             for p in range(plan.parts.size):
                 _run_part(plan, scratch, plan.parts[p], some, ahead)
-                _keep_part(plan, scratch, plan.parts[p], at, some, spikes, messages, us, vs)
+                _keep_part(plan, scratch, plan.parts[p], whole, at, some, spikes, messages, us, vs)
             _shift(plan, scratch, some)
-        _count(plan, scratch, steps, link_counts[b], layer_counts[b])
+        _count(plan, scratch, steps, counts[b])
+    return beyond
 
 
 @inlined
@@ -227,8 +229,11 @@ def _step(plan, scratch, layer, done, steps, bound, counts):
 
 
 @inlined
-def _keep_part(plan, scratch, part, at, steps, spikes, messages, us, vs):
-    """Copy what the populations of a part have sent, and their states, to where they are kept."""
+def _keep_part(plan, scratch, part, whole, at, steps, spikes, messages, us, vs):
+    """Copy what the populations of a part have sent, and their states, to where they are kept.
+
+    The `whole` are the steps of all samples; one population's come after all of another.
+    """
     for i in range(part.first, part.last):
         layer = plan.layers[plan.order[i]]
         n = layer.size
@@ -236,14 +241,16 @@ def _keep_part(plan, scratch, part, at, steps, spikes, messages, us, vs):
             to, here = (at + t) * n, BLOCK * layer.room + t * layer.lanes
             if layer.spikes >= 0:
                 mask = (plan.reach + t) * plan.mask_row + layer.mask
-                _spread(window(scratch.masks, mask, -(-n // 64)), window(spikes, layer.spikes + to, n))
+                _spread(
+                    window(scratch.masks, mask, -(-n // 64)), window(spikes, layer.spikes * whole + to, n)
+                )
             if layer.messages >= 0:
                 message = (plan.reach + t) * plan.message_row + layer.message
-                _copy(window(scratch.messages, message, n), window(messages, layer.messages + to, n))
+                _copy(window(scratch.messages, message, n), window(messages, layer.messages * whole + to, n))
             if layer.u >= 0:
-                _copy(window(scratch.us, here, n), window(us, layer.u + to, n))
+                _copy(window(scratch.us, here, n), window(us, layer.u * whole + to, n))
             if layer.v >= 0:
-                _copy(window(scratch.vs, here, n), window(vs, layer.v + to, n))
+                _copy(window(scratch.vs, here, n), window(vs, layer.v * whole + to, n))
 
 
 @inlined
@@ -272,16 +279,19 @@ def _eight(masks, j):
 
 
 @inlined
-def _count(plan, scratch, steps, link_counts, layer_counts):
+def _count(plan, scratch, steps, counts):
     """Put down the counts of a sample; not before, lest threads write side by side all the time."""
-    link_counts[:] = scratch.link_counts
+    links = plan.links.size
+    for c in range(links):
+        counts[c] = scratch.link_counts[c, 1]
     for number in range(plan.layers.size):
-        layer, counts = plan.layers[number], layer_counts[number]
-        counts[:4] = scratch.layer_counts[number]
-        counts[4] = steps * layer.size - counts[1]
+        layer, own = plan.layers[number], scratch.layer_counts[number]
+        here = window(counts, links + number * COUNTERS, COUNTERS)
+        here[:4] = own
+        here[4] = steps * layer.size - own[1]
         for c in range(layer.first, layer.last):
-            counts[5] += link_counts[c, 0]
-        counts[6] = counts[0] * layer.destinations
+            here[5] += scratch.link_counts[c, 0]
+        here[6] = own[0] * layer.destinations
 
 
 @inlined

@@ -57,8 +57,8 @@ class Plan(NamedTuple):
         begins; the links `first` to `last` end here; `room` is the first of its lanes among those of its
         part. What it sends goes to so many `destinations`. `step` is one of PLAIN, LEAN (u has no memory),
         SPECIAL (anything beside u and v), GRADED_LI and GRADED_RELU. While what arrives stays within
-        +-`calm`, LEAN neurons neither wrap nor are cut above. `spikes`, `messages`, `u` and `v` are where the
-        values to keep begin, -1 where none are.
+        +-`calm`, LEAN neurons neither wrap nor are cut above. `spikes`, `messages`, `u` and `v`:
+        how many neurons come before its own where those are kept, -1 where its own are not.
     parts : PART
         Populations, in `order` from `first` to `last`, that form a loop and take so many `steps` in turn, or
         one that is in none. What they hear was sent by themselves, by inputs and by parts before.

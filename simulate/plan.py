@@ -64,9 +64,15 @@ def scratch_of(program: Program) -> list[Scratch]:
     return _made_of(program).scratch
 
 
+def keepings_of(program: Program) -> dict[tuple[str, ...], Any]:
+    """Return what runs of a Program keep, as far as `keeping` has found it, by the names to record."""
+    return _made_of(program).keepings
+
+
 class _Made(NamedTuple):
     plan: Plan
     scratch: list[Scratch]
+    keepings: dict[tuple[str, ...], Any]
 
 
 _made: dict[int, _Made] = {}
@@ -75,7 +81,7 @@ _made: dict[int, _Made] = {}
 def _made_of(program: Program) -> _Made:
     key = id(program)
     if key not in _made:
-        _made[key] = _Made(_build(program), [])
+        _made[key] = _Made(_build(program), [], {})
         weakref.finalize(program, _made.pop, key, None)
     return _made[key]
 

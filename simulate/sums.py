@@ -15,6 +15,7 @@ ROWS_IN_16_BITS = 257
 HALF_16 = 1 << 15  # sums begin below zero by so much: a half of 32 bits has a sign
 DIGIT = 15  # bits of an event that are taken at once: a half of 32 bits has a sign
 EVEN = np.uint64(0x5555555555555555)
+FEW = 8  # places of bits: what is twice as wide mostly lies in two lines of the cache
 AT_ONCE = 6  # bits of a mask, taken without asking whether there are so many
 
 
@@ -150,8 +151,8 @@ if COMPRESSES:
     def _list_bits(mask, first, fired, n):
         ones = np.int64(ones_in(mask))
         places = places_of(mask)
-        store(fired, n, widened(places, HALF) + first)
-        if ones > HALF:
+        store(fired, n, widened(places, FEW) + first)
+        if ones > FEW:
             store(fired, n, widened(places, WORD) + first)
         return n + ones
 

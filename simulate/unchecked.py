@@ -82,6 +82,17 @@ def add_one(typing, numbers):
 
 
 @primitive
+def read_shared(typing, numbers):
+    """Return `numbers[0]`, to which another thread may add meanwhile."""
+
+    def generate(context, builder, signature, values):
+        data = context.make_array(numbers)(context, builder, values[0]).data
+        return builder.load_atomic(data, "monotonic", numbers.dtype.bitwidth // 8)
+
+    return numbers.dtype(numbers), generate
+
+
+@primitive
 def anew(typing, number):
     """Return a number of which the compiler must not know that it is the same each time.
 

@@ -126,9 +126,14 @@ MUTANTS = [
     ("simulate/kernels.py", "rest >> np.uint64(16), end + 2", "rest >> np.uint64(16), end"),
     ("simulate/kernels.py", "scratch.link_counts[:] = 0", "pass"),
     ("simulate/kernels.py", "scratch.layer_counts[:] = 0", "pass"),
-    ("simulate/kernels.py", "steps * layer.size - counts[1]", "steps * layer.lanes - counts[1]"),
-    ("simulate/kernels.py", "counts[5] += link_counts", "counts[5] = link_counts"),
-    ("simulate/kernels.py", "counts[0] * layer.destinations", "counts[0]"),
+    ("simulate/kernels.py", "layer.spikes * whole + to", "layer.spikes + to"),
+    ("simulate/kernels.py", "layer.messages * whole + to", "layer.messages + to"),
+    ("simulate/kernels.py", "layer.u * whole + to", "layer.u + to"),
+    ("simulate/kernels.py", "layer.v * whole + to", "layer.v + to"),
+    ("simulate/keeping.py", "for n in listened if n in record or n not in sending", "for n in record"),
+    ("simulate/kernels.py", "steps * layer.size - own[1]", "steps * layer.lanes - own[1]"),
+    ("simulate/kernels.py", "here[5] += scratch", "here[5] = scratch"),
+    ("simulate/kernels.py", "own[0] * layer.destinations", "own[0]"),
     ("simulate/synapse_plan.py", "targets[:-1] + 1", "targets[:-1] + 2"),
     ("simulate/synapse_plan.py", "begins[ends[:-1][ends[:-1] < targets.size]] = True", "pass"),
     ("simulate/synapse_plan.py", 'connection.sign_mode == "mixed"', "True"),
@@ -189,8 +194,8 @@ if TOWARD_ZERO:
     ]
 if COMPRESSES:
     MUTANTS += [
-        ("simulate/sums.py", "if ones > HALF:", "if False:"),
-        ("simulate/sums.py", "widened(places, HALF) + first", "widened(places, HALF)"),
+        ("simulate/sums.py", "if ones > FEW:", "if False:"),
+        ("simulate/sums.py", "widened(places, FEW) + first", "widened(places, FEW)"),
         ("simulate/sums.py", "widened(places, WORD) + first", "widened(places, WORD)"),
     ]
 GENERIC = [  # in what is compiled for a processor of which nothing is known
