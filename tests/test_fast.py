@@ -188,6 +188,21 @@ def test_what_is_sent_reaches_from_block_to_block(graded):
     assert trace.counts.spikes_out["b"].min() > 20
 
 
+def test_of_several_populations_of_a_kind_each_keeps_its_own():
+    rng = np.random.default_rng(5)
+    neurons = {
+        "a": LIF((3,), dv=500, vth=90), "b": GradedReLU((5,), vth=1), "c": LIF((2,), dv=900, vth=30),
+        "d": GradedReLU((4,), vth=1), "e": LI((6,), dv=100),
+    }  # fmt: skip
+    links = [Dense("in", n, 2 * rng.integers(-20, 90, (a.size, 7))) for n, a in neurons.items()]
+    program = Program({"in": Input((7,))}, neurons, links, tuple(neurons))
+    x = rng.random((3, 5, 7)) < 0.5
+    for names in (), ("b", "e"), ("e", "d", "c", "b", "a"):
+        trace = fast.run(program, x, names)
+        assert_equal(trace, reference.run(program, x, names))
+    assert all(trace.spikes[n].any() for n in "abcd")
+
+
 @pytest.mark.parametrize("turn", [1, 2**20, 2**28])  # one sample, some, all
 def test_threads_and_chunks_change_nothing(monkeypatch, turn):
     program = wide_program()
