@@ -1,6 +1,5 @@
 """Files in the layout of SHD and SSC: words that the embedded speech says, or recordings, heard by `ear`."""
 
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...models.log_mel import SAMPLE_RATE
 from ...simulate.files import atomic
+from ...simulate.together import processors
 from ..clips import spread
 from ..data.fsdd import load_fsdd
 from ..speech import draw_voice, speak
@@ -161,7 +161,7 @@ def write_heard(
     with (
         atomic(path) as temporary,
         h5py.File(temporary, "w") as file,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(processors()) as pool,
     ):
         times = file.create_dataset("spikes/times", (n,), h5py.vlen_dtype(np.float16))
         units = file.create_dataset("spikes/units", (n,), h5py.vlen_dtype(np.uint16))
