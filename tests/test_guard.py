@@ -151,7 +151,8 @@ def test_a_killed_caller_leaves_nothing_at_ten_moments(way, part: int, place: Pl
 
 
 def test_ctrl_c_is_passed_on_after_cleaning(place: Place, usual_s: float) -> None:
-    process = caller(FOREVER)
+    process = caller("print('awake', flush=True)\n" + FOREVER)
+    assert process.stdout and process.stdout.readline() == "awake\n"  # a Python that starts may lose a signal
     time.sleep(usual_s * 0.7)
     interrupt(process)
     _, errors = process.communicate(timeout=PATIENCE_S)
