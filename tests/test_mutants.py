@@ -218,9 +218,6 @@ TESTS = {  # of a file, or else of its folder; those that notice most come first
 }
 
 
-QUICKLY = {"NUMBA_OPT": "1"}  # to compile takes longer than all tests
-
-
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory) -> Path:
     """The package as one folder, with its tests, outside the clone."""
@@ -236,7 +233,7 @@ def copy(tmp_path_factory) -> Path:
 def suite_passes(copy: Path, part: str, processor: str) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     command.append("--hypothesis-profile=mutants")
-    environment = os.environ | QUICKLY | ({"NUMBA_CPU_NAME": processor} if processor else {})
+    environment = os.environ | {"NUMBA_CPU_NAME": processor} if processor else None
     done = subprocess.run([*command, *TESTS[part]], cwd=copy, env=environment, capture_output=True, text=True)
     crashed = done.returncode < 0  # where a neuron that pads a vector spikes
     assert crashed or done.returncode in (0, 1), done.stdout + done.stderr
