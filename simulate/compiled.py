@@ -1,5 +1,6 @@
 """How the inner loops of `fast` are compiled: without the interpreter lock, cached beside their files."""
 
+import re
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -35,13 +36,20 @@ def kernel(function: Any) -> Any:
 
     Numba would look for edits in its file alone, and only after it has unpickled what another version left.
     """
-    function.__qualname__ += f"-{_version(Path(function.__code__.co_filename).parent)}"
+    function.__qualname__ += f"-{_version(Path(function.__code__.co_filename))}"
     return njit(**OPTIONS, cache=True)(function)
 
 
 @cache
-def _version(folder: Path) -> str:
-    """Fingerprint of the sources here, and of all that a kernel of another folder may have inlined."""
-    own = [] if folder == HERE else sorted(folder.glob("*.py"))
-    sources = [*(HERE / name for name in SOURCES), *own]
-    return sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+def _version(source: Path) -> str:
+    """Fingerprint of a source and of all that it imports from beside it; elsewhere, of those here too."""
+    sources = {source}
+    todo = [source]
+    while todo:
+        names = re.findall(r"^from \.(\w+) import", todo.pop().read_text(), re.MULTILINE)
+        found = {source.with_name(f"{name}.py") for name in names} - sources
+        sources |= found
+        todo += found
+    if source.parent != HERE:
+        sources |= {HERE / name for name in SOURCES}
+    return sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:16]

@@ -64,14 +64,20 @@ def test_the_cache_of_kernels_knows_every_source():
         assert imported <= {*compiled.SOURCES}, source
 
 
-def test_a_kernel_is_compiled_anew_when_a_source_beside_it_changes(tmp_path):
+def test_a_kernel_is_compiled_anew_when_a_source_that_it_imports_changes(tmp_path):
     from lavalier.simulate.compiled import _version
 
-    (tmp_path / "inlined.py").write_text("one = 1")
-    before = _version(tmp_path)
-    (tmp_path / "inlined.py").write_text("one = 2")
-    _version.cache_clear()
-    assert _version(tmp_path) != before
+    def version(**sources: str) -> str:
+        for name, text in sources.items():
+            (tmp_path / f"{name}.py").write_text(text)
+        _version.cache_clear()
+        return _version(tmp_path / "kernels.py")
+
+    before = version(
+        kernels="from .inlined import (\n    two,\n)", inlined="from .far import one", far="one = 1"
+    )
+    assert version(other="from .kernels import two") == before
+    assert version(far="one = 2") != before
 
 
 def loaded_by(statement: str) -> set[str]:
