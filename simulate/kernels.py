@@ -65,7 +65,7 @@ def run_samples(plan, scratch, taken, most, done, small, large, spikes, messages
             at, some = b * steps + first, last - first
             if _take(plan, scratch, small, large, at, some):
                 beyond = True
-            following = at + some if last < steps else steps * read_shared(taken)  # or of the sample that is taken next
+            following = at + some if last < steps else steps * read_shared(taken)  # or the next to be taken
             ahead = window(small, following * small.shape[2], small.shape[2])
             for p in range(plan.parts.size):
                 _run_part(plan, scratch, plan.parts[p], some, ahead)
